@@ -1,0 +1,47 @@
+/**
+ * What routing hands to a session: types only. A `Route` is one entry of `routes:` (or of a preset), a `Place` is one destination string
+ * resolved through it.
+ */
+import type { Route as AdapterRoute, Broker, Traits } from '../broker/broker.ts'
+
+/** Keys of a route that the bridge owns, with their defaults filled in. */
+export interface RoutePolicy {
+  /** open: anybody who may use the route · closed · delivered: only names that this session received as `reply-to`. */
+  readonly send: 'open' | 'closed' | 'delivered'
+  readonly subscribe: 'open' | 'closed'
+  /** Argument headers that clients may set; `all` = every one the adapter knows. */
+  readonly allow: 'all' | ReadonlySet<string>
+  /** After the ERROR of one refused operation: close the connection (STOMP's rule) or keep it. */
+  readonly errors: 'close' | 'keep'
+  /** After a recovery that may have lost messages: mark the next MESSAGE, or close with ERROR `gap`. */
+  readonly onGap: 'mark' | 'close'
+  /** Milliseconds that SEND and SUBSCRIBE wait for a broker that is away. */
+  readonly holdMs: number
+  /** Publish again what was unconfirmed when the connection died. */
+  readonly resend: boolean
+  /** What NACK without a `requeue` header does. */
+  readonly nack: 'requeue' | 'reject'
+  /** The most unsettled messages of one subscription; undefined = the bridge's default for the ack mode. */
+  readonly prefetch: number | undefined
+  /** Who learns the sender: backends (`stomp-user`, `stomp-session` headers, hidden from browsers), browsers too, nobody. */
+  readonly identity: 'backend' | 'public' | 'off'
+}
+
+export interface Route {
+  /** Position in the configuration's order, 0 …; presets are unfolded. */
+  readonly index: number
+  /** The destination pattern as written. */
+  readonly pattern: string
+  readonly broker: Broker
+  readonly adapter: AdapterRoute
+  readonly policy: RoutePolicy
+}
+
+/** One destination string, resolved. Cached, so it is equal by identity while it stays in the cache. */
+export interface Place {
+  /** The destination as the client wrote it. */
+  readonly destination: string
+  readonly route: Route
+  readonly target: unknown
+  readonly traits: Traits
+}

@@ -1,0 +1,34 @@
+/** The named bounds of one session. Whatever a client does, its session holds no more than their sum. Defaults stand in src/config/. */
+export interface SessionLimits {
+  /** Bytes of a frame's body. */
+  readonly frameBytes: number
+  /** Bytes of one header line. */
+  readonly headerBytes: number
+  /** Header lines of a frame. */
+  readonly headerCount: number
+  /** Bytes of a whole frame before CONNECT has succeeded, and milliseconds until it must have. */
+  readonly connectBytes: number
+  readonly connectTimeoutMs: number
+  readonly subscriptions: number
+  readonly transactions: number
+  /** Frames and body bytes of one transaction. */
+  readonly transactionFrames: number
+  readonly transactionBytes: number
+  /** SENDs that await their confirm, and frames that wait behind a SUBSCRIBE: over either bound the wire is not read. */
+  readonly pendingFrames: number
+  readonly pendingBytes: number
+  /** Bytes written but not taken by the kernel: over it the client is too slow and is disconnected. */
+  readonly outboundBytes: number
+  /** Credit of a subscription: messages by ack mode, and bytes of bodies. */
+  readonly prefetchAuto: number
+  readonly prefetchClient: number
+  readonly prefetchBytes: number
+  /** Milliseconds a delivery stays settleable after UNSUBSCRIBE. */
+  readonly unsubscribeGraceMs: number
+}
+
+/** What the server offers in `heart-beat`, in milliseconds; 0 = none. */
+export interface HeartbeatOffer {
+  readonly outgoingMs: number
+  readonly incomingMs: number
+}
