@@ -1,0 +1,31 @@
+/**
+ * The registry: which kinds of broker there are. What each tells about its options is here at once; its client library is loaded when a
+ * configuration names it. Deleting an adapter's folder takes one line from this file.
+ */
+import type { Broker } from '../broker/broker.ts'
+import type { Clock } from '../broker/clock.ts'
+import type { BrokerObserver } from '../broker/observer.ts'
+import type { Fragment } from '../broker/schema.ts'
+import * as memory from './memory/fields.ts'
+import * as rabbitmq from './rabbitmq/fields.ts'
+
+export interface AdapterDependencies {
+  readonly observer: BrokerObserver
+  readonly clock: Clock
+}
+
+/** @throws FieldError for a bad option; does no I/O before `start` */
+export type AdapterFactory = (
+  name: string,
+  options: Readonly<Record<string, unknown>>,
+  dependencies: AdapterDependencies,
+) => Broker
+
+export interface Adapter extends Fragment {
+  load(): Promise<AdapterFactory>
+}
+
+export const adapters: ReadonlyMap<string, Adapter> = new Map([
+  ['memory', { ...memory, load: async () => (await import('./memory/index.ts')).memoryBroker }],
+  ['rabbitmq', { ...rabbitmq, load: async () => (await import('./rabbitmq/index.ts')).rabbitmqBroker }],
+])

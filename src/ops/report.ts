@@ -1,0 +1,66 @@
+/**
+ * What happens in the bridge, as lines of the log: the observers of brokers, sessions and the listener. One line per connection opened and
+ * closed, one per refusal, nothing per message. A peer's own words are short and without control characters before they come here.
+ */
+import type { BrokerObserver } from '../broker/observer.ts'
+import type { SessionLabel, SessionObserver } from '../session/observer.ts'
+import type { ListenObserver } from '../transports/listen.ts'
+import type { Logger } from './log.ts'
+
+export function brokerReport(log: Logger): BrokerObserver {
+  return {
+    health(broker, { state, reason }, cause) {
+      const line = { broker, state, reason, err: cause }
+      if (state === 'up') log.info({ broker, state }, 'broker is up')
+      else if (state === 'connecting') log.debug(line, 'broker is connecting')
+      else log.warn(line, `broker is ${state}`)
+    },
+    recovered: (broker, subscriptions, resent) => log.info({ broker, subscriptions, resent }, 'broker has recovered'),
+    channelLost: (broker, cause) => log.warn({ broker, err: cause }, 'a shared channel was closed by the broker'),
+    warning: (broker, text, cause) => log.warn({ broker, err: cause }, text),
+  }
+}
+
+/** Codes of an ERROR that are our fault or the operator's concern; all others are the client's. */
+const WARNINGS: ReadonlySet<string> = new Set([
+  'slow-consumer',
+  'forbidden',
+  'login-refused',
+  'login-required',
+  'broker-unavailable',
+  'gap',
+])
+
+export function sessionReport(log: Logger): SessionObserver {
+  return {
+    connected: (session, version) => log.info({ ...fields(session), version }, 'connected'),
+    closed: (session, code, reason) => log.info({ ...fields(session), code, reason }, 'closed'),
+    failed(session, code, text, cause) {
+      const line = { ...fields(session), code, rule: text }
+      if (code === 'internal') log.error({ ...line, err: cause }, 'internal error')
+      else if (WARNINGS.has(code)) log.warn({ ...line, err: causeOf(cause) }, 'refused')
+      else log.info({ ...line, err: causeOf(cause) }, 'refused')
+    },
+    starved: (session, subscription, destination) =>
+      log.warn(
+        { ...fields(session), subscription, destination },
+        'no message was acknowledged for 60 s: no credit left',
+      ),
+  }
+}
+
+export function listenReport(log: Logger): ListenObserver {
+  return {
+    refused: (reason, remote, hint) => log.warn({ reason, remote }, `upgrade refused: ${hint}`),
+    failed: (cause) => log.error({ err: cause }, 'listener failed'),
+  }
+}
+
+function fields({ id, remote, user }: SessionLabel): Record<string, unknown> {
+  return user === undefined ? { session: id, remote } : { session: id, remote, user }
+}
+
+/** The library's own error behind ours, for the operator only. */
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined
+}

@@ -1,0 +1,29 @@
+/**
+ * Named events of sessions, for the log and later for metrics; bridge.ts connects them. Never called per message.
+ */
+import type { FailureCode } from './failure.ts'
+
+/** How a session appears in the log. */
+export interface SessionLabel {
+  readonly id: string
+  readonly remote: string
+  readonly user: string | undefined
+}
+
+export interface SessionObserver {
+  /** CONNECTED was sent. */
+  connected(session: SessionLabel, version: string): void
+  /** The wire is gone; `code` and `reason` are those of the close, whoever began it. */
+  closed(session: SessionLabel, code: number, reason: string): void
+  /** An ERROR frame was written. `cause` is for the log only: the client has not seen it. */
+  failed(session: SessionLabel, code: FailureCode, text: string, cause: unknown): void
+  /** A subscription has had no credit for a minute: its client does not acknowledge. */
+  starved(session: SessionLabel, subscription: string, destination: string): void
+}
+
+export const silentSessionObserver: SessionObserver = {
+  connected() {},
+  closed() {},
+  failed() {},
+  starved() {},
+}

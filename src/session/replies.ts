@@ -1,0 +1,70 @@
+/**
+ * Request and reply of one session: answers that arrive for its temp-queues, which no SUBSCRIBE asked for, and the addresses that requests to
+ * it named as `reply-to`, to which it may answer.
+ */
+import type { Broker, Delivery, Sink } from '../broker/broker.ts'
+import type { Router } from '../routing/router.ts'
+import { encodeMessage, headerLine } from '../stomp/encoder.ts'
+import type { Version } from '../stomp/version.ts'
+import { fromMessage } from './headers.ts'
+import type { Outlet } from './outlet.ts'
+
+/** Addresses remembered per session; the oldest is forgotten. */
+const MOST_ADDRESSES = 1024
+
+/** `reply-to` destinations that this session was given with a MESSAGE. */
+export class ReplyAddresses {
+  readonly #known = new Set<string>()
+
+  add(destination: string): void {
+    this.#known.delete(destination)
+    this.#known.add(destination)
+    if (this.#known.size <= MOST_ADDRESSES) return
+    for (const oldest of this.#known) {
+      this.#known.delete(oldest)
+      return
+    }
+  }
+
+  has(destination: string): boolean {
+    return this.#known.has(destination)
+  }
+}
+
+export interface RepliesContext {
+  readonly router: Router
+  readonly version: Version
+  readonly outlet: Outlet
+}
+
+/**
+ * Where a link delivers answers. Their MESSAGE has the temp-queue's destination as `subscription`, as RabbitMQ's plugin does: stompjs hands
+ * it to `onUnhandledMessage`, or to the callback of a subscription with that id.
+ */
+export class Replies implements Sink {
+  readonly #broker: Broker
+  readonly #context: () => RepliesContext
+
+  constructor(broker: Broker, context: () => RepliesContext) {
+    this.#broker = broker
+    this.#context = context
+  }
+
+  deliver(delivery: Delivery): void {
+    const { router, version, outlet } = this.#context()
+    const destination = router.replyDestination(this.#broker, delivery.target)
+    if (destination === undefined) return
+    const prefix = `MESSAGE\n${headerLine('subscription', destination, version)}${headerLine('destination', destination, version)}`
+    const headers = fromMessage(delivery.message, undefined, false)
+    const id = `message-id:${this.#broker.name}-${delivery.tag}\n`
+    outlet.frame(encodeMessage(`${prefix}${id}`, headers, delivery.message.body, version))
+  }
+
+  lost(): void {
+    // The next request declares a new temp-queue; an answer that was under way is lost with the old one, as in AMQP.
+  }
+
+  resumed(): void {}
+
+  end(): void {}
+}

@@ -1,0 +1,107 @@
+/**
+ * SEND: a frame into a publish. What can be checked without the broker is checked here and now; the publish is called in the order of the
+ * frames, and its promise is the RECEIPT.
+ */
+import type { Link, PublishOptions } from '../broker/broker.ts'
+import { BrokerError } from '../broker/errors.ts'
+import type { Message } from '../broker/message.ts'
+import type { Place } from '../routing/route.ts'
+import { type Frame, header } from '../stomp/frame.ts'
+import { collectArguments, isArgument } from './arguments.ts'
+import { PolicyError } from './failure.ts'
+import { brief, toMessage } from './headers.ts'
+import type { Session } from './session.ts'
+
+/** A SEND that has passed every check and waits for its turn. */
+export interface Publication {
+  readonly place: Place
+  readonly message: Message
+  readonly options: PublishOptions
+  /** The frame's `receipt`. */
+  readonly receipt: string | undefined
+}
+
+export function send(session: Session, frame: Frame): void {
+  const receipt = header(frame, 'receipt')
+  const place = session.place(header(frame, 'destination')!)
+  try {
+    const transaction = header(frame, 'transaction')
+    const publication = prepare(session, frame, place, receipt, receipt !== undefined || transaction !== undefined)
+    if (transaction === undefined) enqueue(session, publication)
+    else session.transactions.addSend(transaction, publication)
+  } catch (error) {
+    session.fail(error, { receipt }, place.route.policy.errors)
+  }
+}
+
+function prepare(
+  session: Session,
+  frame: Frame,
+  place: Place,
+  receipt: string | undefined,
+  confirmed: boolean,
+): Publication {
+  const { policy } = place.route
+  if (policy.send === 'closed') throw new PolicyError('forbidden', session.closedText(place, 'SEND'))
+  if (policy.send === 'delivered' && !session.wasAskedToReply(place.destination)) {
+    throw new PolicyError(
+      'forbidden',
+      `SEND to ${brief(place.destination)}: no message of this session had it as reply-to`,
+    )
+  }
+  const args = collectArguments(frame, place, 'SEND')
+  const sender = policy.identity === 'off' ? undefined : { user: session.principal.name, session: session.id }
+  const message = toMessage(frame, (name, value) => isArgument(place, name, value), sender)
+  const replyTo = header(frame, 'reply-to')
+  if (replyTo !== undefined) setReplyTo(session, message, place, replyTo)
+  const options: PublishOptions = { receipt: confirmed, holdMs: policy.holdMs, resend: policy.resend, arguments: args }
+  return { place, message, options, receipt }
+}
+
+/**
+ * PROMISES §5: "`reply-to` is a temp-queue of this session or a destination that the client may SUBSCRIBE to; else forbidden". A topic is no
+ * address that brokers have words for: it travels as a header, and STOMP clients at the other end read it as they would here.
+ */
+function setReplyTo(session: Session, message: Message, place: Place, replyTo: string): void {
+  const answer = session.snapshot.router.resolve(replyTo)
+  if (answer === undefined) throw new PolicyError('forbidden', `reply-to: no route for ${brief(replyTo)}`)
+  if (answer.route.broker !== place.route.broker) {
+    throw new BrokerError(
+      'unsupported',
+      `reply-to ${brief(replyTo)} is on another broker than ${brief(place.destination)}`,
+    )
+  }
+  const own = answer.traits.distribution === 'once' && answer.route.policy.closedBy === undefined
+  if (!own && answer.route.policy.subscribe !== 'open') {
+    throw new PolicyError('forbidden', `reply-to ${brief(replyTo)}: this client may not subscribe to it`)
+  }
+  if (answer.traits.distribution === 'copy') (message.headers as string[]).push('reply-to', replyTo)
+  else message.properties.replyTo = answer.target
+}
+
+function enqueue(session: Session, publication: Publication): void {
+  const bytes = publication.message.body.length
+  session.pending.begin(bytes)
+  session.lane(publication.place.route.broker).run({
+    run(link) {
+      publish(link, publication).then(
+        () => {
+          session.receipt(publication.receipt)
+          session.pending.done(bytes)
+        },
+        (error: unknown) => refused(error),
+      )
+      return undefined
+    },
+    fail: refused,
+  })
+
+  function refused(error: unknown): void {
+    session.fail(error, { receipt: publication.receipt }, publication.place.route.policy.errors)
+    session.pending.done(bytes)
+  }
+}
+
+export function publish(link: Link, { place, message, options }: Publication): Promise<void> {
+  return link.publish(place.target, message, options)
+}

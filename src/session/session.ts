@@ -1,0 +1,303 @@
+/**
+ * One client's conversation: bytes of a wire into frames, each frame to the file that knows its command, answers back. It holds the state that
+ * those files share and knows no socket, no library and no broker.
+ *
+ *   connecting ── CONNECT ──▶ admitting ── CONNECTED ──▶ open ── DISCONNECT ──▶ leaving ──▶ closed
+ *
+ * Frames are handled one after the other in the order they came. While the session is full (session/pending.ts) it takes no frame from the
+ * parser and reads nothing from the wire.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Broker, Credentials, Link, Principal } from '../broker/broker.ts'
+import type { Place } from '../routing/route.ts'
+import { encodeFrame, HEARTBEAT } from '../stomp/encoder.ts'
+import { ProtocolError } from '../stomp/errors.ts'
+import { type Frame, header } from '../stomp/frame.ts'
+import type { Heartbeat } from '../stomp/heartbeat.ts'
+import { Parser } from '../stomp/parser.ts'
+import { check } from '../stomp/rules.ts'
+import type { Version } from '../stomp/version.ts'
+import type { Wire, WireEvents } from '../transports/wire.ts'
+import { HANDLERS } from './commands.ts'
+import { CLOSE, errorFrame, type FailureContext, failureOf, PolicyError } from './failure.ts'
+import { brief } from './headers.ts'
+import type { House, Snapshot } from './house.ts'
+import { type Lane, Lanes } from './lane.ts'
+import type { SessionLabel } from './observer.ts'
+import { Outlet } from './outlet.ts'
+import { Pending } from './pending.ts'
+import { Replies, ReplyAddresses } from './replies.ts'
+import { SubscriptionTable } from './subscriptions.ts'
+import { SessionTimers } from './timers.ts'
+import { Transactions } from './transaction.ts'
+import { whenAborted } from './waiting.ts'
+
+type State = 'connecting' | 'admitting' | 'open' | 'leaving' | 'closed'
+export class Session implements WireEvents {
+  /** Unguessable, unique: CONNECTED shows it as `session`, backends as `stomp-session`. */
+  readonly id = randomBytes(12).toString('base64url')
+  readonly wire: Wire
+  readonly house: House
+  readonly snapshot: Snapshot
+  readonly outlet: Outlet
+  readonly pending: Pending
+  readonly subscriptions = new SubscriptionTable()
+  readonly transactions: Transactions
+  readonly #parser: Parser
+  readonly #timers: SessionTimers
+  readonly #lanes: Lanes
+  readonly #addresses = new ReplyAddresses()
+  readonly #ended = new AbortController()
+  #state: State = 'connecting'
+  #version: Version = '1.0'
+  #user: string | undefined
+  #clientId: string | undefined
+  #pumping = false
+  #paused = false
+  #writtenAtBeat = 0
+
+  constructor(wire: Wire, house: House) {
+    this.wire = wire
+    this.house = house
+    this.snapshot = house.snapshot
+    const { limits } = house.snapshot
+    this.outlet = new Outlet(wire, house.turn, limits.outboundBytes, () => this.#tooSlow())
+    this.pending = new Pending({ frames: limits.pendingFrames, bytes: limits.pendingBytes }, () => this.#pump())
+    this.transactions = new Transactions(this)
+    this.#lanes = new Lanes((broker, credentials) => this.#link(broker, credentials), this.ended)
+    this.#parser = new Parser({ ...limits, frameBytes: limits.connectBytes, headTotalBytes: limits.connectBytes })
+    const events = {
+      beat: () => this.#beat(),
+      ping: () => wire.ping(),
+      connectTimeout: () =>
+        this.fail(new PolicyError('connect-timeout', `CONNECT must come within ${limits.connectTimeoutMs} ms`)),
+      silent: (ms: number) => this.#silent(ms),
+    }
+    this.#timers = new SessionTimers(house.clock, events, limits.connectTimeoutMs)
+  }
+
+  get version(): Version {
+    return this.#version
+  }
+
+  get principal(): Principal {
+    return { name: this.#user, session: this.id, credentials: undefined }
+  }
+
+  /** The `client-id` header of CONNECT. */
+  get clientId(): string | undefined {
+    return this.#clientId
+  }
+
+  get label(): SessionLabel {
+    return { id: this.wire.id, remote: this.wire.handshake.remote, user: this.#user }
+  }
+
+  /** Aborted when the session ends, however it ends. */
+  get ended(): AbortSignal {
+    return this.#ended.signal
+  }
+
+  data(chunk: Buffer): void {
+    if (this.#state === 'closed') return
+    this.#timers.heard()
+    this.#parser.push(chunk)
+    this.#pump()
+  }
+
+  sent(total: number): void {
+    this.outlet.sent(total)
+  }
+
+  alive(): void {
+    this.#timers.heard()
+  }
+
+  closed(code: number, reason: string): void {
+    this.#end()
+    this.house.observer.closed(this.label, code, reason)
+  }
+
+  /** Handles what was parsed and not yet taken, as far as it may; reads on or stops reading accordingly. */
+  #pump(): void {
+    if (this.#pumping) return
+    this.#pumping = true
+    try {
+      while (!this.#held) {
+        const frame = this.#parser.next()
+        if (frame === undefined) break
+        this.#handle(frame)
+      }
+    } catch (error) {
+      this.fail(error)
+    } finally {
+      this.#pumping = false
+    }
+    this.#pause(this.#held && this.#state !== 'closed')
+  }
+
+  get #held(): boolean {
+    return this.pending.full || !(this.#state === 'open' || this.#state === 'connecting')
+  }
+
+  #handle(frame: Frame): void {
+    try {
+      check(frame, this.#state === 'connecting' ? 'connecting' : 'connected', this.#version)
+      HANDLERS.get(frame.command)!(this, frame)
+    } catch (error) {
+      this.fail(error, { receipt: header(frame, 'receipt') })
+    }
+  }
+
+  #pause(paused: boolean): void {
+    if (this.#paused === paused) return
+    this.#paused = paused
+    this.#timers.deaf(paused)
+    if (paused) this.wire.pause()
+    else this.wire.resume()
+  }
+
+  /** The version is agreed: everything after CONNECT is read and written in it. */
+  adopt(version: Version): void {
+    this.#state = 'admitting'
+    this.#version = version
+    this.#parser.version = version
+  }
+
+  identify(user: string | undefined): void {
+    this.#user = user
+  }
+
+  connected(agreed: Heartbeat, clientId: string | undefined): void {
+    if (this.#state !== 'admitting') return
+    this.#state = 'open'
+    this.#clientId = clientId
+    this.#parser.limits = this.snapshot.limits
+    const { outgoingMs, incomingMs } = this.snapshot.heartbeat
+    const headers = ['version', this.#version, 'session', this.id, 'server', this.house.server]
+    headers.push('heart-beat', `${outgoingMs},${incomingMs}`)
+    if (this.#user !== undefined) headers.push('user-name', this.#user)
+    this.outlet.frame(encodeFrame('CONNECTED', headers, undefined, this.#version))
+    this.#timers.connected(agreed, this.snapshot.pingMs)
+    this.house.observer.connected(this.label, this.#version)
+    this.#pump()
+  }
+
+  /** Every earlier frame is settled one way or the other; then the RECEIPT, then the close. */
+  disconnect(receipt: string | undefined): void {
+    this.#state = 'leaving'
+    void this.pending.whenEmpty().then(() => {
+      if (this.#state === 'closed') return
+      this.receipt(receipt)
+      this.#close(CLOSE.normal, '')
+    })
+  }
+
+  /** @param extra further headers of the RECEIPT: name, value … */
+  receipt(id: string | undefined, extra: readonly string[] = []): void {
+    if (id === undefined) return
+    this.outlet.frame(encodeFrame('RECEIPT', ['receipt-id', id, ...extra], undefined, this.#version))
+  }
+
+  /**
+   * The ERROR for something that went wrong, and the close that follows it, but for errors of one operation where `errors` is `keep`.
+   * @param error anything that was thrown; what is none of ours is an internal error to the client
+   */
+  fail(error: unknown, context: FailureContext = {}, errors: 'close' | 'keep' = 'close'): void {
+    if (this.#state === 'closed') return
+    const failure = failureOf(error)
+    const receipt = context.receipt ?? (error instanceof ProtocolError ? error.receipt : undefined)
+    this.outlet.frame(errorFrame(failure, { ...context, receipt }, this.#version))
+    this.house.observer.failed(this.label, failure.code, failure.text, error)
+    if (!failure.operation || errors === 'close') this.#close(failure.close, failure.title)
+  }
+
+  /** @throws PolicyError `no-route`, BrokerError `bad-destination` */
+  place(destination: string): Place {
+    const place = this.snapshot.router.resolve(destination)
+    if (place === undefined) throw new PolicyError('no-route', `no route for the destination ${brief(destination)}`)
+    return place
+  }
+
+  lane(broker: Broker): Lane {
+    return this.#lanes.of(broker)
+  }
+
+  /** Links a broker now, with the client's own credentials. Rejects with its BrokerError. */
+  open(broker: Broker, credentials: Credentials | undefined): Promise<void> {
+    return this.#lanes.open(broker, credentials)
+  }
+
+  /** This session was asked to answer there. */
+  mayReply(destination: string | undefined): void {
+    if (destination !== undefined) this.#addresses.add(destination)
+  }
+
+  wasAskedToReply(destination: string): boolean {
+    return this.#addresses.has(destination)
+  }
+
+  /** Why a route is closed, and the words that would open it. */
+  closedText(place: Place, command: string): string {
+    const hint = place.route.policy.closedBy
+    return `${command} to ${brief(place.destination)} is not open to clients${hint === undefined ? '' : `: ${hint}`}`
+  }
+
+  /** Going away: no more deliveries; what is pending or unacknowledged has until `grace` is aborted. */
+  async drain(grace: AbortSignal): Promise<void> {
+    for (const subscription of this.subscriptions.all()) subscription.stop(false).catch(() => {})
+    const settled = Promise.all([this.subscriptions.whenEmpty(), this.pending.whenEmpty()])
+    await Promise.race([settled, whenAborted(grace), whenAborted(this.ended)])
+  }
+
+  /** After `drain`. */
+  goAway(): void {
+    this.fail(new PolicyError('draining', 'the server is going away: connect again'))
+  }
+
+  #link(broker: Broker, credentials: Credentials | undefined): Promise<Link> {
+    const replies = new Replies(broker, () => ({
+      router: this.snapshot.router,
+      version: this.#version,
+      outlet: this.outlet,
+    }))
+    return broker.link({ ...this.principal, credentials }, replies, this.ended)
+  }
+
+  #beat(): void {
+    if (this.wire.written === this.#writtenAtBeat) this.outlet.frame(HEARTBEAT)
+    this.#writtenAtBeat = this.wire.written
+  }
+
+  #silent(ms: number): void {
+    this.fail(new PolicyError('heartbeat-timeout', `nothing was received for ${ms} ms`))
+  }
+
+  #tooSlow(): void {
+    if (this.#state === 'closed') return
+    const text = `the client has left ${this.wire.buffered} bytes unread`
+    this.house.observer.failed(this.label, 'slow-consumer', text, undefined)
+    // It does not read: a close would wait behind what it does not take.
+    this.#end()
+    this.wire.terminate()
+  }
+
+  #close(code: number, reason: string): void {
+    this.#end()
+    this.wire.close(code, reason)
+  }
+
+  /** Idempotent. What the client was given and did not settle goes back; what it has sent is published. */
+  #end(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.outlet.close()
+    // The peer's own close must be seen.
+    this.#pause(false)
+    this.#timers.stop()
+    this.transactions.clear()
+    for (const subscription of this.subscriptions.all()) subscription.dispose()
+    this.#ended.abort()
+    this.#lanes.dispose()
+  }
+}

@@ -1,0 +1,52 @@
+/** All sessions of a bridge: makes one per wire, and sends them away when the bridge goes. */
+import type { Wire, WireEvents } from '../transports/wire.ts'
+import { CLOSE } from './failure.ts'
+import type { House } from './house.ts'
+import { Session } from './session.ts'
+
+export class Sessions implements AsyncDisposable {
+  readonly #house: House
+  readonly #open = new Set<Session>()
+
+  constructor(house: House) {
+    this.#house = house
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  /** What transports call for each new wire. */
+  readonly accept = (wire: Wire): WireEvents => {
+    const session = new Session(wire, this.#house)
+    this.#open.add(session)
+    session.ended.addEventListener('abort', () => this.#open.delete(session), { once: true })
+    return session
+  }
+
+  /**
+   * No more deliveries; what is pending or unacknowledged has `graceMs`; then every client is told to come back, spread over `spreadMs` so
+   * that the next bridge is not stormed.
+   */
+  async drain(graceMs: number, spreadMs: number): Promise<void> {
+    const { clock } = this.#house
+    const over = new AbortController()
+    const timer = clock.after(graceMs, () => over.abort())
+    await Promise.all([...this.#open].map((session) => session.drain(over.signal)))
+    timer.cancel()
+    await Promise.all(
+      [...this.#open].map(
+        (session) =>
+          new Promise<void>((resolve) => {
+            session.ended.addEventListener('abort', () => resolve(), { once: true })
+            clock.after(Math.random() * spreadMs, () => session.goAway())
+          }),
+      ),
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const session of this.#open) session.wire.close(CLOSE.goingAway, 'server is going away')
+    this.#open.clear()
+  }
+}

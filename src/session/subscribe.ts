@@ -1,0 +1,174 @@
+/**
+ * SUBSCRIBE and UNSUBSCRIBE. The RECEIPT of a SUBSCRIBE is written when the upstream consumer and binding are live and before its first
+ * MESSAGE; until then later frames for the same broker wait, so that a SUBSCRIBE sent before a SEND sees that SEND.
+ */
+import type { Link, SubscribeOptions } from '../broker/broker.ts'
+import { BrokerError } from '../broker/errors.ts'
+import type { Place } from '../routing/route.ts'
+import { ProtocolError } from '../stomp/errors.ts'
+import { type Frame, header } from '../stomp/frame.ts'
+import { collectArguments } from './arguments.ts'
+import { PolicyError } from './failure.ts'
+import { boolean, brief } from './headers.ts'
+import type { Session } from './session.ts'
+import { type AckMode, ClientSubscription } from './subscription.ts'
+import { SubscriptionTable } from './subscriptions.ts'
+import { within } from './waiting.ts'
+
+export function subscribe(session: Session, frame: Frame): void {
+  const receipt = header(frame, 'receipt')
+  const id = header(frame, 'id')
+  const place = session.place(header(frame, 'destination')!)
+  const { policy } = place.route
+  try {
+    const subscription = request(session, frame, place, id)
+    session.subscriptions.add(subscription)
+    session.pending.begin(0)
+    session.lane(place.route.broker).run({
+      run: (link) => start(session, subscription, link, receipt),
+      fail: (reason) => failed(session, subscription, receipt, reason),
+    })
+  } catch (error) {
+    session.fail(error, { receipt, subscription: id }, policy.errors)
+  }
+}
+
+/** Checks all that can be known before the broker is asked. */
+function request(session: Session, frame: Frame, place: Place, id: string | undefined): ClientSubscription {
+  const { policy } = place.route
+  if (policy.subscribe === 'closed') throw new PolicyError('forbidden', session.closedText(place, 'SUBSCRIBE'))
+  if (header(frame, 'selector') !== undefined) {
+    throw new BrokerError(
+      'unsupported',
+      'header "selector" is not supported: filter in the client, or route by the destination',
+    )
+  }
+  if (session.subscriptions.get(SubscriptionTable.key(id, place.destination)) !== undefined) {
+    throw new PolicyError('duplicate-subscription', `subscription "${brief(id ?? place.destination)}" exists already`)
+  }
+  const { limits } = session.snapshot
+  if (session.subscriptions.size >= limits.subscriptions) {
+    throw new PolicyError('too-many-subscriptions', `a session may have ${limits.subscriptions} subscriptions`)
+  }
+  const ack = ackMode(frame)
+  const options = subscribeOptions(session, frame, place, ack, collectArguments(frame, place, 'SUBSCRIBE'))
+  return new ClientSubscription(session, { number: session.subscriptions.nextNumber(), id, place, ack, options })
+}
+
+function ackMode(frame: Frame): AckMode {
+  const ack = header(frame, 'ack') ?? 'auto'
+  if (ack === 'auto' || ack === 'client' || ack === 'client-individual') return ack
+  // STOMP 1.2, SUBSCRIBE ack Header: "The valid values for the ack header are auto, client, or client-individual."
+  throw new ProtocolError('bad-value', `header "ack" must be auto, client or client-individual, not "${brief(ack)}"`)
+}
+
+function subscribeOptions(
+  session: Session,
+  frame: Frame,
+  place: Place,
+  ack: AckMode,
+  args: Readonly<Record<string, string>>,
+): SubscribeOptions {
+  const { limits } = session.snapshot
+  const durable = durableName(session, frame, place)
+  const copies = place.traits.distribution === 'copy' && durable === undefined && Object.keys(args).length === 0
+  const most = place.route.policy.prefetch ?? (ack === 'auto' ? limits.prefetchAuto : limits.prefetchClient)
+  return {
+    credit: prefetch(frame, most),
+    creditBytes: limits.prefetchBytes,
+    // A copy that nobody acknowledges is settled the moment it is given; everything else is settled by ACK or by having been sent.
+    settle: (ack === 'auto' && copies) || !place.traits.settles ? 'presettled' : 'each',
+    durable,
+    arguments: args,
+  }
+}
+
+/** `prefetch-count: 0` is the route's maximum (PROMISES §2, Credit). */
+function prefetch(frame: Frame, most: number): number {
+  const asked = header(frame, 'prefetch-count')
+  if (asked === undefined) return most
+  if (!/^[0-9]{1,9}$/.test(asked)) {
+    throw new ProtocolError('bad-value', `header "prefetch-count" must be decimal digits, not "${brief(asked)}"`)
+  }
+  const count = Number(asked)
+  return count === 0 ? most : Math.min(count, most)
+}
+
+/** Whose durable subscription this is (PROMISES §5, Durable identity); undefined when it is not durable. */
+function durableName(session: Session, frame: Frame, place: Place): string | undefined {
+  if (place.traits.distribution !== 'copy' || !asksDurable(frame)) return undefined
+  const id = header(frame, 'id')
+  if (id === undefined)
+    throw new PolicyError('client-id-required', 'a durable subscription needs an "id" that stays the same')
+  const { name } = session.principal
+  if (place.route.broker.credentials === 'client') return JSON.stringify([name, id])
+  if (name === undefined || session.clientId === undefined) {
+    throw new PolicyError(
+      'client-id-required',
+      'a durable subscription needs a user and the header "client-id" in CONNECT: two tabs use the same subscription ids',
+    )
+  }
+  return JSON.stringify([name, session.clientId, id])
+}
+
+function asksDurable(frame: Frame): boolean {
+  const asked = header(frame, 'durable') ?? header(frame, 'persistent')
+  return asked !== undefined && boolean('durable', asked)
+}
+
+/** @returns what holds the lane: settled when the subscription is live, or when it has failed */
+function start(
+  session: Session,
+  subscription: ClientSubscription,
+  link: Link,
+  receipt: string | undefined,
+): Promise<void> | undefined {
+  if (session.ended.aborted) {
+    failed(session, subscription, receipt, new BrokerError('closed', 'the session has ended'))
+    return undefined
+  }
+  const { holdMs } = subscription.place.route.policy
+  return within(session.house.clock, holdMs, session.ended, subscription.start(link)).then(
+    () => {
+      session.pending.done(0)
+      session.receipt(receipt)
+      subscription.open()
+    },
+    (reason: unknown) => failed(session, subscription, receipt, reason),
+  )
+}
+
+/** A failed SUBSCRIBE leaves no subscription (PROMISES §4). */
+function failed(
+  session: Session,
+  subscription: ClientSubscription,
+  receipt: string | undefined,
+  reason: unknown,
+): void {
+  subscription.dispose()
+  session.subscriptions.remove(subscription)
+  session.fail(reason, { receipt, subscription: subscription.id }, subscription.place.route.policy.errors)
+  session.pending.done(0)
+}
+
+export function unsubscribe(session: Session, frame: Frame): void {
+  const receipt = header(frame, 'receipt')
+  const key = SubscriptionTable.key(header(frame, 'id'), header(frame, 'destination'))
+  const subscription = session.subscriptions.get(key)
+  if (subscription === undefined) {
+    throw new PolicyError('unknown-subscription', `there is no subscription with ${brief(key)}`)
+  }
+  session.subscriptions.release(subscription)
+  session.pending.begin(0)
+  const forget = asksDurable(frame)
+  // The consumer is cancelled before the RECEIPT, so that no MESSAGE of it follows.
+  void subscription.started.then(async () => {
+    try {
+      await subscription.stop(forget)
+      session.receipt(receipt)
+    } catch (error) {
+      session.fail(error, { receipt, subscription: subscription.id }, subscription.place.route.policy.errors)
+    }
+    session.pending.done(0)
+  })
+}

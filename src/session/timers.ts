@@ -1,0 +1,84 @@
+/**
+ * The clocks of one session: the CONNECT that never comes, heart-beats out, silence in.
+ *
+ * STOMP 1.1, Heart-beating: "because of timing inaccuracies, the receiver SHOULD be tolerant and take into account an error margin". A peer
+ * is given up after 2½ intervals without any octet; before that it is pinged, which a browser answers even while it slows the timers of a
+ * tab in the background.
+ */
+import type { Clock, Timer } from '../broker/clock.ts'
+import type { Heartbeat } from '../stomp/heartbeat.ts'
+
+export interface TimerEvents {
+  /** An EOL is due, unless something was written since the last call. */
+  beat(): void
+  /** The peer has been silent for an interval. */
+  ping(): void
+  connectTimeout(): void
+  /** @param silenceMs since the last octet */
+  silent(silenceMs: number): void
+}
+
+/** Intervals of silence after which the peer is gone: between the 2 and 3 of RabbitMQ. */
+const TOLERANCE = 2.5
+
+export class SessionTimers {
+  readonly #clock: Clock
+  readonly #events: TimerEvents
+  #connect: Timer | undefined
+  #out: Timer | undefined
+  #in: Timer | undefined
+  #lastHeard: number
+  #deaf = false
+
+  constructor(clock: Clock, events: TimerEvents, connectTimeoutMs: number) {
+    this.#clock = clock
+    this.#events = events
+    this.#lastHeard = clock.now()
+    this.#connect = clock.after(connectTimeoutMs, () => events.connectTimeout())
+  }
+
+  /** CONNECTED: the agreed heart-beats begin. `pingMs` watches clients that promise none of their own. */
+  connected(agreed: Heartbeat, pingMs: number): void {
+    this.#connect?.cancel()
+    this.#connect = undefined
+    // Twice per interval, so that no gap is longer than one.
+    if (agreed.outgoingMs > 0) this.#every(agreed.outgoingMs / 2, () => this.#events.beat())
+    this.#watch(agreed.incomingMs > 0 ? agreed.incomingMs : pingMs)
+  }
+
+  /** Octets, or a pong. */
+  heard(): void {
+    this.#lastHeard = this.#clock.now()
+  }
+
+  /** While the wire is not read, silence is no death (PROMISES §3). */
+  deaf(deaf: boolean): void {
+    this.#deaf = deaf
+    this.heard()
+  }
+
+  stop(): void {
+    this.#connect?.cancel()
+    this.#out?.cancel()
+    this.#in?.cancel()
+  }
+
+  #every(ms: number, run: () => void): void {
+    this.#out = this.#clock.after(ms, () => {
+      this.#every(ms, run)
+      run()
+    })
+  }
+
+  #watch(intervalMs: number): void {
+    if (intervalMs === 0) return
+    this.#in = this.#clock.after(intervalMs / 2, () => {
+      this.#watch(intervalMs)
+      const silence = this.#clock.now() - this.#lastHeard
+      // A paused wire still needs its pings: a dead TCP shows only when something is written.
+      if (this.#deaf) this.#events.ping()
+      else if (silence > intervalMs * TOLERANCE) this.#events.silent(silence)
+      else if (silence >= intervalMs) this.#events.ping()
+    })
+  }
+}
