@@ -32,7 +32,8 @@ export class Unsettled<V> {
 
   /** The delivery with this tag, now settled; undefined when it is unknown, settled or stale. */
   take(tag: number): V | undefined {
-    if (tag < this.#head || tag >= this.#next) return undefined
+    // A tag that is no integer (a client's ack id, parsed) would be cut to another delivery's slot.
+    if (!Number.isInteger(tag) || tag < this.#head || tag >= this.#next) return undefined
     const index = this.#index(tag)
     const value = this.#slots[index]
     if (value === undefined) return undefined

@@ -1,0 +1,18 @@
+/**
+ * What a configurable part (an adapter, the routing) tells about its options: enough to refuse an unknown key with "did you mean", to turn
+ * `30s` into milliseconds, and to write config/default.yaml. Checking values stays with the part itself, which throws FieldError.
+ */
+export interface Field {
+  /** The key as it stands in the file. One that ends in `Ms` may be written as a duration (`30s`), one that ends in `Bytes` as a size (`4MiB`). */
+  readonly name: string
+  /** What counts when the key is missing; undefined = nothing. Its type is the type that text from `${VAR}` is turned into. */
+  readonly default: unknown
+  /** One line for config/default.yaml. */
+  readonly description: string
+}
+
+/** The options of one adapter. `adapter`, and the keys that every route has, are not among them. */
+export interface Fragment {
+  readonly brokerFields: readonly Field[]
+  readonly routeFields: readonly Field[]
+}
