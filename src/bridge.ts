@@ -8,6 +8,7 @@ import type { Broker } from './broker/broker.ts'
 import { systemClock } from './broker/clock.ts'
 import { Fanout } from './broker/fanout.ts'
 import { type BrokerObserver, silentBrokerObserver } from './broker/observer.ts'
+import { OutageWatch } from './broker/outage.ts'
 import { ConfigError, type Fault } from './config/errors.ts'
 import { checkExposure } from './config/exposure.ts'
 import { faultsOf } from './config/faults.ts'
@@ -92,18 +93,28 @@ export async function checkBridge(config: Config): Promise<void> {
  * @throws ConfigError as `plan`; Node's own error when a port cannot be bound
  */
 export async function startBridge(config: Config, { log, signal }: BridgeOptions): Promise<Bridge> {
-  const { brokers, routes } = await plan(config, brokerReport(log))
+  const report = brokerReport(log)
+  let sessions: Sessions | undefined
+  const outages = new OutageWatch(systemClock, config.outage.maxMs, (broker) => sessions?.outage(broker))
+  const { brokers, routes } = await plan(config, {
+    ...report,
+    health(broker, health, cause) {
+      outages.health(broker, health)
+      report.health(broker, health, cause)
+    },
+  })
   const made: AsyncDisposable[] = []
   const keep = <P extends AsyncDisposable>(part: P): P => {
     made.push(part)
     return part
   }
   try {
-    for (const broker of brokers.values()) keep(broker)
+    keep(outages)
+    for (const broker of brokers.values()) outages.expect(keep(broker))
     await Promise.all([...brokers.values()].map((broker) => broker.start(signal)))
     const house = furnish(config, brokers, routes, log)
     keep(house.fanout)
-    const sessions = keep(new Sessions(house))
+    sessions = keep(new Sessions(house))
     const { websocket: options } = config.listen
     const maxMessageBytes = config.limits.frameBytes + HEAD_ROOM
     const upgrade = websocket(
@@ -113,7 +124,7 @@ export async function startBridge(config: Config, { log, signal }: BridgeOptions
     const listening = { ...config.listen, maxConnections: config.limits.connections }
     const listener = keep(await listen(listening, { [options.path]: upgrade }, listenReport(log)))
     const state: State = { draining: false }
-    const readiness = (): Readiness => readinessOf(state, [...brokers.values()])
+    const readiness = (): Readiness => readinessOf(state, outages, [...brokers.values()])
     const ops = config.ops.enabled ? keep(await serveOps(config.ops, readiness)) : undefined
     return running(config, { made, sessions, listener, ops, state, routes })
   } catch (error) {
@@ -163,9 +174,11 @@ function authenticatorFor(brokers: readonly Broker[]): Authenticator {
   return brokers.some((broker) => broker.credentials === 'client') ? passthrough : anonymous
 }
 
-function readinessOf(state: State, brokers: readonly Broker[]): Readiness {
-  const reports = brokers.map(({ name, health }) => ({ name, ...health }))
-  return { ready: !state.draining, reason: state.draining ? 'draining' : undefined, brokers: reports }
+function readinessOf({ draining }: State, outages: OutageWatch, brokers: readonly Broker[]): Readiness {
+  const missing = brokers.filter((broker) => outages.isMissing(broker.name)).map((broker) => broker.name)
+  const away = missing.length === 0 ? undefined : `waiting for ${missing.join(', ')}`
+  const reason = draining ? 'draining' : away
+  return { ready: reason === undefined, reason, brokers: brokers.map(({ name, health }) => ({ name, ...health })) }
 }
 
 interface Parts {

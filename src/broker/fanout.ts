@@ -12,7 +12,7 @@ import { BrokerError } from './errors.ts'
 /** One subscriber's part in a shared subscription. */
 export interface Membership<A> {
   readonly audience: A
-  /** The broker has agreed and the connection stands; rejects with the BrokerError that ended the subscription. */
+  /** The broker has agreed and the connection stands; rejects with the BrokerError that ended the subscription. Never settles after `leave`. */
   readonly live: Promise<void>
   /** Idempotent. */
   leave(): void
@@ -119,7 +119,7 @@ class Shared<A extends Sink> implements Sink {
   #closed = false
   #members = 0
   #linger: Timer | undefined
-  #waiters: Waiter[] = []
+  readonly #waiters = new Set<Waiter>()
 
   constructor(options: FanoutOptions<A>, events: SharedEvents) {
     this.#options = options
@@ -139,13 +139,22 @@ class Shared<A extends Sink> implements Sink {
     this.#members++
     this.#linger?.cancel()
     this.#linger = undefined
+    let waiter: Waiter | undefined
+    const live = this.#live
+      ? Promise.resolve()
+      : new Promise<void>((resolve, reject) => {
+          waiter = { resolve, reject }
+          this.#waiters.add(waiter)
+        })
     let joined = true
     const leave = (): void => {
       if (!joined) return
       joined = false
+      // While the broker is away a churning client would pile them up.
+      if (waiter !== undefined) this.#waiters.delete(waiter)
       this.#leave()
     }
-    return { audience: this.#audience, live: this.#whenLive(), leave }
+    return { audience: this.#audience, live, leave }
   }
 
   deliver(delivery: Delivery): void {
@@ -164,7 +173,7 @@ class Shared<A extends Sink> implements Sink {
 
   end(reason: BrokerError): void {
     if (this.#closed) return
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(reason)
+    this.#refuse(reason)
     this.#audience.end(reason)
     void this.close()
   }
@@ -175,7 +184,7 @@ class Shared<A extends Sink> implements Sink {
     this.#linger?.cancel()
     // First of all: whoever subscribes from now on opens a new one.
     this.#events.closing()
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(new BrokerError('closed', 'the server is going away'))
+    this.#refuse(new BrokerError('closed', 'the server is going away'))
     await this.#subscription?.[Symbol.asyncDispose]()
     this.#events.closed()
   }
@@ -183,14 +192,13 @@ class Shared<A extends Sink> implements Sink {
   #becomeLive(): void {
     if (this.#closed) return
     this.#live = true
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve()
+    for (const waiter of this.#waiters) waiter.resolve()
+    this.#waiters.clear()
   }
 
-  #whenLive(): Promise<void> {
-    if (this.#live) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject })
-    })
+  #refuse(reason: BrokerError): void {
+    for (const waiter of this.#waiters) waiter.reject(reason)
+    this.#waiters.clear()
   }
 
   #leave(): void {

@@ -3,12 +3,14 @@
  * `30s` into milliseconds, and to write config/default.yaml. Checking values stays with the part itself, which throws FieldError.
  */
 export interface Field {
-  /** The key as it stands in the file. One that ends in `Ms` may be written as a duration (`30s`), one that ends in `Bytes` as a size (`4MiB`). */
+  /** The key as it stands in the file. */
   readonly name: string
   /** What counts when the key is missing; undefined = nothing. Its type is the type that text from `${VAR}` is turned into. */
   readonly default: unknown
   /** One line for config/default.yaml. */
   readonly description: string
+  /** ms: a duration (`250ms`, `30s`, `5m`) · bytes: a size (`64KiB`, `4MiB`). config/ makes a number of it; left out: taken as written. */
+  readonly unit?: 'ms' | 'bytes'
 }
 
 /** The options of one adapter. `adapter`, and the keys that every route has, are not among them. */

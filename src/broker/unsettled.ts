@@ -30,6 +30,11 @@ export class Unsettled<V> {
     return tag
   }
 
+  /** The delivery with this tag while it is out; it stays out. */
+  peek(tag: number): V | undefined {
+    return tag < this.#head || tag >= this.#next ? undefined : this.#slots[this.#index(tag)]
+  }
+
   /** The delivery with this tag, now settled; undefined when it is unknown, settled or stale. */
   take(tag: number): V | undefined {
     // A tag that is no integer (a client's ack id, parsed) would be cut to another delivery's slot.

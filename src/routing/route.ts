@@ -3,12 +3,18 @@
  * resolved through it.
  */
 import type { Route as AdapterRoute, Broker, Traits } from '../broker/broker.ts'
+import type { PatternOptions } from './pattern.ts'
 
 /** Keys of a route that the bridge owns, with their defaults filled in. */
 export interface RoutePolicy {
   /** open: anybody who may use the route · closed · delivered: only names that this session received as `reply-to`. */
   readonly send: 'open' | 'closed' | 'delivered'
   readonly subscribe: 'open' | 'closed'
+  /**
+   * The word of `allow:` that would open what is closed here, for the text of `forbidden`; undefined when nothing is closed, or no word would
+   * open it. A temp-queue route that has it may not stand in `reply-to` either.
+   */
+  readonly closedBy?: string | undefined
   /** Argument headers that clients may set; `all` = every one the adapter knows. */
   readonly allow: 'all' | ReadonlySet<string>
   /** After the ERROR of one refused operation: close the connection (STOMP's rule) or keep it. */
@@ -32,6 +38,8 @@ export interface Route {
   readonly index: number
   /** The destination pattern as written. */
   readonly pattern: string
+  /** How the pattern is read, where it is not the plain way: `slash: dot`, and names that brokers make up. */
+  readonly reading?: PatternOptions
   readonly broker: Broker
   readonly adapter: AdapterRoute
   readonly policy: RoutePolicy

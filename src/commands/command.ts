@@ -1,0 +1,25 @@
+/** What every command is given, and the numbers it may end with. */
+
+/** The process, as far as a command may touch it. main.ts makes it from the real one. */
+export interface Host {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdout: Output
+  readonly stderr: Output
+  /** Aborted when the process is asked to stop. */
+  readonly stop: AbortSignal
+  /** From now on an error that nobody caught is handed to `report` before the process exits with 70. */
+  onCrash(report: (error: Error) => void): void
+}
+
+export interface Output {
+  readonly isTTY?: boolean
+  write(text: string): unknown
+}
+
+/** Exit codes; 64 and above are those of sysexits.h. */
+export const EXIT = { ok: 0, failed: 1, usage: 64, internal: 70, config: 78 } as const
+
+/** The command line is wrong: told with a pointer to --help, exit code 64. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}

@@ -1,0 +1,39 @@
+/** The configuration of a command: from its arguments and the environment, checked as deep as it can be without starting anything. */
+import { adapters, checkBridge } from '../bridge.ts'
+import { faultsOf } from '../config/faults.ts'
+import { type LoadResult, loadConfig } from '../config/load.ts'
+import { routingFields } from '../routing/build.ts'
+import type { Arguments } from './arguments.ts'
+import { EXIT, type Host } from './command.ts'
+
+/** Environment variable that names the file when no flag does. */
+const CONFIG_VARIABLE = 'STOMP_BRIDGE_CONFIG'
+
+/** Reads the file and checks its shape and its scalar options. */
+export function load({ file, flags }: Arguments, { env }: Host): LoadResult {
+  return loadConfig({
+    file: file ?? (env[CONFIG_VARIABLE] || undefined),
+    env,
+    flags,
+    fragments: adapters,
+    routing: routingFields,
+  })
+}
+
+/** … and what its adapters say about brokers and routes. */
+export async function loadAndCheck(args: Arguments, host: Host): Promise<LoadResult> {
+  const loaded = load(args, host)
+  const faults = [...loaded.faults]
+  try {
+    await checkBridge(loaded.config)
+  } catch (error) {
+    faults.push(...faultsOf(error))
+  }
+  return { ...loaded, faults }
+}
+
+/** One line per fault, to stderr. */
+export function tellFaults(loaded: LoadResult, { stderr }: Host): number {
+  for (const line of loaded.describe(loaded.faults)) stderr.write(`${line}\n`)
+  return EXIT.config
+}

@@ -1,0 +1,87 @@
+/** config/default.yaml: every option with its default and one comment each, made from the schema and the fragments, so that it cannot lie. */
+import { stringify } from 'yaml'
+import type { Field, Fragment } from '../broker/schema.ts'
+import type { RoutingFields } from './entries.ts'
+import { durationText, sizeText } from './read.ts'
+import { environmentName } from './scalars.ts'
+import { isLeaf, scalars, type Tree } from './schema.ts'
+
+/** Where the comments of options begin that are comments themselves, but for longer ones. */
+const COMMENT_COLUMN = 34
+
+const HEAD = `# Every option of stomp-bridge with its default. Generated from the schema; a file needs only what differs.
+#
+# Durations are 250ms, 10s, 5m, 1h or milliseconds; sizes 64KiB, 4MiB, 1GiB or bytes. In texts \${VAR}, \${VAR:-default} and
+# \${file:/run/secrets/x} are replaced. An environment variable goes before the file, a flag before both:
+# listen.websocket.path is ${environmentName(['listen', 'websocket', 'path'])}, --host is listen.host.
+`
+
+/** The text of the file. It loads, and means the same as no file. */
+export function defaultYaml(fragments: ReadonlyMap<string, Fragment>, routing: RoutingFields): string {
+  const brokers = [...fragments].map(([adapter, { brokerFields }]) => brokerText(adapter, brokerFields))
+  return [
+    HEAD,
+    ...treeLines(scalars, ''),
+    '# What the messages go to, by names of your own.',
+    'brokers:',
+    ...brokers.flat(),
+    '# From destinations to places in brokers. The first match wins; no match is an ERROR.',
+    'routes:',
+    '  - preset: memory',
+    '    broker: local',
+    ...routeText(fragments, routing),
+    '',
+  ].join('\n')
+}
+
+function treeLines(tree: Tree, indent: string): string[] {
+  return Object.entries(tree).flatMap(([name, node]) => {
+    if (isLeaf(node))
+      return [`${indent}# ${node.doc}`, `${indent}${name}: ${node.default === '' ? '[]' : node.default}`]
+    const gap = indent === '' ? [''] : []
+    return [`${indent}${name}:`, ...treeLines(node, `${indent}  `), ...gap]
+  })
+}
+
+/** The memory broker is there by default; the others, and all options, stand as comments. */
+function brokerText(adapter: string, fields: readonly Field[]): string[] {
+  const mark = adapter === 'memory' ? '' : '# '
+  return [
+    `  ${mark}${adapter === 'memory' ? 'local' : `my-${adapter}`}:`,
+    `  ${mark}  adapter: ${adapter}`,
+    ...fields.map((field) => commented(`  #   ${valueText(field)}`, field.description)),
+  ]
+}
+
+function routeText(
+  fragments: ReadonlyMap<string, Fragment>,
+  { common, destination, presets }: RoutingFields,
+): string[] {
+  const lines = (fields: readonly Field[]): string[] =>
+    fields.map((field) => commented(`  #   ${valueText(field)}`, field.description))
+  return [
+    '  # of every route:',
+    ...lines(common),
+    ...[...presets].flatMap(([name, fields]) =>
+      fields.length === 0 ? [] : [`  # of a route with preset: ${name}`, ...lines(fields)],
+    ),
+    '  # of a route with a destination:',
+    ...lines(destination),
+    ...[...fragments].flatMap(([adapter, { routeFields }]) => [
+      `  # of a route with a destination on a ${adapter} broker:`,
+      ...lines(routeFields),
+    ]),
+  ]
+}
+
+function valueText({ name, default: standard, unit }: Field): string {
+  if (standard === undefined) return `${name}:`
+  if (typeof standard !== 'number' || unit === undefined) {
+    return `${name}: ${stringify(standard, { collectionStyle: 'flow' }).trim()}`
+  }
+  return `${name}: ${unit === 'ms' ? durationText(standard) : sizeText(standard)}`
+}
+
+function commented(text: string, comment: string): string {
+  return `${text.padEnd(COMMENT_COLUMN)}  # ${comment}`
+}

@@ -1,0 +1,141 @@
+/**
+ * A file, the environment and flags into a frozen Config, with all faults at once. Does no other I/O than reading the file and the secrets it
+ * names; imports no adapter and no routing: their options are handed in as fragments.
+ */
+import type { Fragment } from '../broker/schema.ts'
+import { type RoutingFields, readBrokers, readRoutes } from './entries.ts'
+import { type Fault, pathText } from './errors.ts'
+import { environmentName, readScalars } from './scalars.ts'
+import { type BrokerConfig, type Config, type RouteConfig, toConfig } from './schema.ts'
+import { type Environment, Source } from './source.ts'
+
+/** What the command line says, as texts; left out = not given. */
+export interface Flags {
+  readonly host?: string
+  readonly port?: string
+  /** URL of a RabbitMQ: one broker `rabbit` with the preset `rabbitmq`. */
+  readonly rabbitmq?: string
+}
+
+export interface LoadOptions {
+  /** undefined = none: the memory broker, or what `flags.rabbitmq` says. */
+  readonly file: string | undefined
+  readonly env: Environment
+  readonly flags: Flags
+  /** By the adapter's name. */
+  readonly fragments: ReadonlyMap<string, Fragment>
+  readonly routing: RoutingFields
+}
+
+export interface LoadResult {
+  /** What is faulty holds its default or is left out, so that what is left can be checked too. With faults, start nothing. */
+  readonly config: Config
+  readonly faults: readonly Fault[]
+  /**
+   * One line each, `file:line:column: routes[3].routingKey: rule`, in the order of the file; of several faults at one path the first. For the
+   * faults above and for those of deeper checks. A fault from outside the file names its flag or environment variable instead.
+   */
+  describe(faults: readonly Fault[]): string[]
+}
+
+/** Dotted paths of the flags that are scalar options. */
+const FLAG_PATHS = { host: 'listen.host', port: 'listen.port' } as const
+
+export function loadConfig(options: LoadOptions): LoadResult {
+  const { file, env, flags, fragments, routing } = options
+  const source = file === undefined ? undefined : new Source(file, env)
+  const faults: Fault[] = [...(source?.faults ?? [])]
+  const { brokers: writtenBrokers, routes: writtenRoutes, ...scalarTree } = rootOf(source, faults)
+  const values = readScalars(scalarTree, env, flagTexts(flags), faults)
+  const standard = standardEntries(flags)
+  const isBare = writtenBrokers === undefined && writtenRoutes === undefined
+  if (!isBare && flags.rabbitmq !== undefined) {
+    faults.push({ path: [], message: '--rabbitmq is for files without brokers and routes', offset: 0 })
+  }
+  const brokersIn = isBare ? standard.brokers : writtenBrokers
+  const brokers = readBrokers(brokersIn, fragments, faults)
+  const adapters = new Map(Object.keys(brokersIn ?? {}).map((name) => [name, brokers[name]?.adapter]))
+  const routesIn = isBare ? standard.routes : writtenRoutes
+  const routes = readRoutes(routesIn, adapters, fragments, routing, faults)
+  if (!isBare && writtenRoutes === undefined) {
+    faults.push({ path: [], message: 'there are no routes: no destination would exist', offset: 0 })
+  }
+  return {
+    config: toConfig(values, brokers, routes),
+    faults,
+    describe: (found) =>
+      describe(
+        [...found].filter((fault) => !isEcho(fault, adapters, routesIn)),
+        source,
+        env,
+        flags,
+      ),
+  }
+}
+
+function rootOf(source: Source | undefined, faults: Fault[]): Readonly<Record<string, unknown>> {
+  const tree = source?.tree ?? {}
+  if (typeof tree === 'object' && !Array.isArray(tree)) return tree as Readonly<Record<string, unknown>>
+  faults.push({ path: [], message: 'must be a mapping of listen, brokers, routes and so on' })
+  return {}
+}
+
+function flagTexts(flags: Flags): Map<string, string> {
+  const texts = new Map<string, string>()
+  for (const name of ['host', 'port'] as const) {
+    const value = flags[name]
+    if (value !== undefined) texts.set(FLAG_PATHS[name], value)
+  }
+  return texts
+}
+
+function standardEntries({ rabbitmq }: Flags): { brokers: Record<string, BrokerConfig>; routes: RouteConfig[] } {
+  if (rabbitmq === undefined) {
+    return { brokers: { local: { adapter: 'memory' } }, routes: [{ preset: 'memory', broker: 'local' }] }
+  }
+  return {
+    brokers: { rabbit: { adapter: 'rabbitmq', url: rabbitmq } },
+    routes: [{ preset: 'rabbitmq', broker: 'rabbit' }],
+  }
+}
+
+/** A broker without a known adapter is left out and told; that a route then misses it is no fault of the route. */
+function isEcho({ path }: Fault, adapters: ReadonlyMap<string, string | undefined>, routes: unknown): boolean {
+  const [list, index, key] = path
+  if (list !== 'routes' || key !== 'broker' || !Array.isArray(routes)) return false
+  const broker: unknown = routes[Number(index)]?.broker
+  return typeof broker === 'string' && adapters.has(broker) && adapters.get(broker) === undefined
+}
+
+function describe(faults: readonly Fault[], source: Source | undefined, env: Environment, flags: Flags): string[] {
+  const seen = new Set<string>()
+  const lines: { order: number; text: string }[] = []
+  for (const fault of faults) {
+    const path = pathText(fault.path)
+    const identity = `${path}\0${fault.offset ?? ''}\0${fault.path.length === 0 ? fault.message : ''}`
+    if (seen.has(identity)) continue
+    seen.add(identity)
+    const message = withoutSecrets(source?.redact(fault.message) ?? fault.message)
+    const outside = originOutside(fault, path, env, flags)
+    const { line, col } = outside === undefined && source ? source.position(fault) : { line: 0, col: 0 }
+    const where = outside ?? source?.where(fault) ?? 'configuration'
+    lines.push({ order: line * 10_000 + col, text: `${where}: ${path === '' ? '' : `${path}: `}${message}` })
+  }
+  return lines.sort((a, b) => a.order - b.order).map(({ text }) => text)
+}
+
+/** The flag or the environment variable that a value came from; undefined = the file, or nowhere. */
+function originOutside({ path }: Fault, dotted: string, env: Environment, flags: Flags): string | undefined {
+  for (const name of ['host', 'port'] as const) {
+    if (FLAG_PATHS[name] === dotted && flags[name] !== undefined) return `--${name}`
+  }
+  const isEntry = path[0] === 'brokers' || path[0] === 'routes'
+  if (isEntry) return flags.rabbitmq === undefined ? undefined : '--rabbitmq'
+  const name = environmentName(path)
+  return path.length > 0 && env[name] !== undefined && env[name] !== '' ? `environment ${name}` : undefined
+}
+
+/** Whoever wrote the message: the user part of a URL is never shown. */
+function withoutSecrets(message: string): string {
+  return message.replace(/:\/\/[^\s/@]*@/g, '://***@')
+}

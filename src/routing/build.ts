@@ -1,0 +1,189 @@
+/**
+ * `routes:` of the configuration into routes: checks the keys that the bridge owns, unfolds presets, and lets each broker check its own.
+ * Finds all faults, not the first. Knows no file and no position: a fault's path begins at `routes`.
+ */
+import type { Broker } from '../broker/broker.ts'
+import { FieldError } from '../broker/errors.ts'
+import type { Field } from '../broker/schema.ts'
+import { allowedArguments, checkWords, type Grant, opens, readAllow } from './allow.ts'
+import { compilePattern, type PatternOptions } from './pattern.ts'
+import { type BasePolicy, commonFields, destinationFields, readPolicy } from './policy.ts'
+import { type Preset, type PresetRoute, presets } from './presets.ts'
+import type { Route, RoutePolicy } from './route.ts'
+
+/** One entry of `routes:` as written, durations and sizes as numbers. */
+export type RouteEntry = Readonly<Record<string, unknown>>
+
+/** What config/ must know to refuse an unknown key and to write default.yaml. */
+export const routingFields = {
+  /** Of every entry. */
+  common: commonFields,
+  /** Of an entry with `destination`, beside those of its adapter. */
+  destination: destinationFields,
+  /** Of an entry with `preset`, by the preset's name. */
+  presets: new Map<string, readonly Field[]>([...presets].map(([name, preset]) => [name, preset.fields])),
+} as const
+
+/** A route but for its index. */
+type Draft = Omit<Route, 'index'>
+
+type Report = (path: readonly (string | number)[], rule: string) => void
+
+/**
+ * @param brokers by the names that routes use
+ * @param failed brokers that could not be made, for faults told elsewhere: routes to them are checked as far as that goes, and left out
+ * @throws AggregateError whose `errors` are FieldErrors, one per fault, paths like `['routes', 3, 'routingKey']`
+ */
+export function buildRoutes(
+  entries: readonly RouteEntry[],
+  brokers: ReadonlyMap<string, Broker>,
+  failed: ReadonlySet<string> = new Set(),
+): Route[] {
+  const faults = new Map<string, FieldError>()
+  const drafts = entries.flatMap((entry, index) => {
+    const report: Report = (path, rule) => {
+      const whole = ['routes', index, ...path]
+      const key = whole.join('\0')
+      // The routes of one preset break the same rule all together: once is enough.
+      if (!faults.has(key)) faults.set(key, new FieldError(whole, rule))
+    }
+    return buildEntry(entry, brokers, failed, report)
+  })
+  if (faults.size > 0) throw new AggregateError(faults.values(), 'routes have faults')
+  return drafts.map((draft, index) => ({ index, ...draft }))
+}
+
+function buildEntry(
+  entry: RouteEntry,
+  brokers: ReadonlyMap<string, Broker>,
+  failed: ReadonlySet<string>,
+  report: Report,
+): Draft[] {
+  const base = readPolicy(entry, (fault) => report(fault.path, fault.message))
+  const broker = findBroker(entry.broker, brokers, failed, report)
+  const preset = entry.preset
+  if (preset !== undefined) {
+    if (entry.destination !== undefined) report(['destination'], 'a preset brings its own destinations')
+    const found = typeof preset === 'string' ? presets.get(preset) : undefined
+    if (found !== undefined) return broker === undefined ? [] : unfold(entry, found, broker, base, report)
+    report(['preset'], `must be ${[...presets.keys()].join(' or ')}`)
+    return []
+  }
+  if (typeof entry.destination !== 'string') {
+    report(entry.destination === undefined ? [] : ['destination'], 'a route needs a destination or a preset')
+    return []
+  }
+  return plain(entry, entry.destination, broker, base, report)
+}
+
+function findBroker(
+  name: unknown,
+  brokers: ReadonlyMap<string, Broker>,
+  failed: ReadonlySet<string>,
+  report: Report,
+): Broker | undefined {
+  const broker = typeof name === 'string' ? brokers.get(name) : undefined
+  if (broker === undefined && !(typeof name === 'string' && failed.has(name))) {
+    report(name === undefined ? [] : ['broker'], `a route needs a broker: ${[...brokers.keys()].join(' or ')}`)
+  }
+  return broker
+}
+
+function plain(
+  entry: RouteEntry,
+  destination: string,
+  broker: Broker | undefined,
+  base: BasePolicy,
+  report: Report,
+): Draft[] {
+  const slash = entry.slash
+  if (slash !== undefined && slash !== 'dot') report(['slash'], 'must be dot')
+  if (slash === 'dot' && !destination.includes('+}')) report(['slash'], 'needs a {name+} in the destination')
+  const reading: PatternOptions = slash === 'dot' ? { separator: '.' } : {}
+  const draft = attempt(report, () => {
+    const { names } = compilePattern(destination, ['destination'], reading)
+    if (broker === undefined) return undefined
+    const adapter = broker.route(withoutOwnKeys(entry), names)
+    const grant = readAllow(entry.allow, broker.credentials === 'client' ? 'all' : new Set())
+    checkWords(grant, new Set(), new Set(adapter.arguments))
+    const policy: RoutePolicy = {
+      ...base,
+      send: 'open',
+      subscribe: 'open',
+      closedBy: undefined,
+      allow: allowedArguments(grant, adapter.arguments),
+    }
+    return { pattern: destination, reading, broker, adapter, policy }
+  })
+  return draft === undefined ? [] : [draft]
+}
+
+function unfold(entry: RouteEntry, preset: Preset, broker: Broker, base: BasePolicy, report: Report): Draft[] {
+  const options = readOptions(entry, preset.fields, report)
+  const grant =
+    attempt(report, () => readAllow(entry.allow, broker.credentials === 'client' ? 'all' : new Set(preset.allow))) ??
+    new Set<string>()
+  const routes = preset.routes(options)
+  // The fields of a preset are not in the file: the fault is one of its options, or that it was put before this broker.
+  const misfit: Report = (path, rule) =>
+    entry[path[0] ?? ''] === undefined
+      ? report(['preset'], `${String(entry.preset)} does not fit broker ${broker.name}: ${rule}`)
+      : report(path, rule)
+  const drafts = routes.flatMap((route) => unfoldOne(route, broker, base, grant, misfit) ?? [])
+  if (drafts.length === routes.length) {
+    const forms = new Set(routes.flatMap(({ word }) => word ?? []))
+    attempt(report, () => checkWords(grant, forms, new Set(drafts.flatMap(({ adapter }) => adapter.arguments))))
+  }
+  return drafts
+}
+
+function unfoldOne(
+  route: PresetRoute,
+  broker: Broker,
+  base: BasePolicy,
+  grant: Grant,
+  misfit: Report,
+): Draft | undefined {
+  const { verbatim = false, separator = '/' } = route
+  const reading: PatternOptions = { verbatim, separator }
+  const { names } = compilePattern(route.destination, ['preset'], reading)
+  const adapter = attempt(misfit, () => broker.route(route.options, names))
+  if (adapter === undefined) return undefined
+  const policy = { ...base, ...access(route, grant), allow: allowedArguments(grant, adapter.arguments) }
+  return { pattern: route.destination, reading, broker, adapter, policy }
+}
+
+function access({ use, word }: PresetRoute, grant: Grant): Pick<RoutePolicy, 'send' | 'subscribe' | 'closedBy'> {
+  const open = opens(grant, word)
+  const closedBy = open ? undefined : word
+  if (use === 'reply-to') return { send: 'closed', subscribe: 'closed', closedBy }
+  if (open) return { send: 'open', subscribe: 'open', closedBy }
+  return { send: use === 'answers' ? 'delivered' : 'closed', subscribe: 'closed', closedBy }
+}
+
+/** A preset's options have the type of their default; those without one are the adapter's to check. */
+function readOptions(entry: RouteEntry, fields: readonly Field[], report: Report): Record<string, unknown> {
+  const options: Record<string, unknown> = {}
+  for (const { name, default: standard } of fields) {
+    const value = entry[name] ?? standard
+    if (value === undefined) continue
+    if (standard === undefined || (typeof value === typeof standard && value !== '')) options[name] = value
+    else report([name], typeof standard === 'boolean' ? 'must be true or false' : 'must be a name')
+  }
+  return options
+}
+
+function withoutOwnKeys(entry: RouteEntry): Record<string, unknown> {
+  const own = new Set([...commonFields, ...destinationFields].map(({ name }) => name))
+  return Object.fromEntries(Object.entries(entry).filter(([name]) => !own.has(name)))
+}
+
+function attempt<V>(report: Report, run: () => V): V | undefined {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof FieldError)) throw error
+    report(error.path, error.message)
+    return undefined
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Presets: one line of `routes:` that stands for many. Pure data: which destinations there are, what each maps to in the words of its adapter,
+ * and which word of `allow:` opens it. The forms of `rabbitmq` are those of RabbitMQ's Web STOMP plugin.
+ */
+import type { Field } from '../broker/schema.ts'
+
+export interface PresetRoute {
+  readonly destination: string
+  /** The adapter's own fields. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** The word of `allow:` that opens it; undefined = always open. */
+  readonly word: string | undefined
+  /**
+   * clients: SEND and SUBSCRIBE · reply-to: only the `reply-to` of a SEND, neither SEND nor SUBSCRIBE · answers: without its word, SEND only to
+   * names that the session received as `reply-to`; with it, everything.
+   */
+  readonly use: 'clients' | 'reply-to' | 'answers'
+  /** See PatternOptions. */
+  readonly verbatim?: boolean
+  readonly separator?: '.'
+}
+
+export interface Preset {
+  /** Its own options, beside those that every route has. */
+  readonly fields: readonly Field[]
+  /** What is open on a broker with a service account when `allow` is not given. */
+  readonly allow: readonly string[]
+  /** @param options the preset's own, with defaults filled in; of the type of their default, where they have one */
+  routes(options: Readonly<Record<string, unknown>>): readonly PresetRoute[]
+}
+
+const memory: Preset = {
+  fields: [],
+  allow: [],
+  routes: () => [
+    { destination: '/topic/{name+}', options: { topic: '{name+}' }, word: undefined, use: 'clients' },
+    { destination: '/queue/{name+}', options: { queue: '{name+}' }, word: undefined, use: 'clients' },
+  ],
+}
+
+const rabbitmq: Preset = {
+  fields: [
+    { name: 'topicExchange', default: 'amq.topic', description: 'the exchange behind /topic' },
+    {
+      name: 'slashTopics',
+      default: false,
+      description: '/topic/room/1 is the routing key room.1, as Spring users write it',
+    },
+    { name: 'mandatory', default: undefined, description: 'see the same option of a route on a rabbitmq broker' },
+    { name: 'persistent', default: undefined, description: 'see the same option of a route on a rabbitmq broker' },
+  ],
+  allow: ['topic', 'queue', 'temp-queue'],
+  routes({ topicExchange, slashTopics, ...sending }) {
+    const topic = { exchange: topicExchange, routingKey: '{key}', ...sending }
+    const named = { queue: '{name}', declare: 'missing', ...sending }
+    return [
+      slashTopics === true
+        ? { destination: '/topic/{key+}', options: topic, word: 'topic', use: 'clients', separator: '.' }
+        : { destination: '/topic/{key}', options: topic, word: 'topic', use: 'clients' },
+      { destination: '/queue/{name}', options: named, word: 'queue', use: 'clients' },
+      // "name (no slash at all) = /queue/name": after /queue, so that a MESSAGE says /queue.
+      { destination: '{name}', options: named, word: 'queue', use: 'clients' },
+      {
+        destination: '/exchange/{exchange}',
+        options: { exchange: '{exchange}', ...sending },
+        word: 'exchange',
+        use: 'clients',
+      },
+      {
+        destination: '/exchange/{exchange}/{key}',
+        options: { exchange: '{exchange}', routingKey: '{key}', ...sending },
+        word: 'exchange',
+        use: 'clients',
+      },
+      {
+        destination: '/amq/queue/{name}',
+        options: { queue: '{name}', declare: 'never', ...sending },
+        word: 'amq-queue',
+        use: 'clients',
+      },
+      { destination: '/temp-queue/{name}', options: { temp: '{name}' }, word: 'temp-queue', use: 'reply-to' },
+      // "everything after prefix verbatim (slashes allowed, no decode), no declare"
+      {
+        destination: '/reply-queue/{name+}',
+        options: { queue: '{name}', reply: true },
+        word: 'reply-queue',
+        use: 'answers',
+        verbatim: true,
+      },
+    ]
+  },
+}
+
+export const presets: ReadonlyMap<string, Preset> = new Map([
+  ['memory', memory],
+  ['rabbitmq', rabbitmq],
+])

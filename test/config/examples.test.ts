@@ -1,0 +1,35 @@
+/** The files in config/: each loads and passes every check that needs no broker; default.yaml is what the schema says. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { adapters, checkBridge } from '../../src/bridge.ts'
+import { defaultYaml } from '../../src/config/defaults.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { routingFields } from '../../src/routing/build.ts'
+
+const folder = new URL('../../config/', import.meta.url)
+const defaults = new URL('default.yaml', folder)
+const load = (file: string | undefined) =>
+  loadConfig({ file, env: {}, flags: {}, fragments: adapters, routing: routingFields })
+
+test('config/default.yaml is made from the schema (UPDATE=1 makes it again)', () => {
+  const made = defaultYaml(adapters, routingFields)
+  if (process.env.UPDATE === '1') writeFileSync(defaults, made)
+  expect(readFileSync(defaults, 'utf8')).toBe(made)
+})
+
+test('config/default.yaml means the same as no file', () => {
+  const { config, faults } = load(defaults.pathname)
+  expect(faults).toEqual([])
+  expect(config).toEqual(load(undefined).config)
+})
+
+test.each(readdirSync(folder))('config/%s has no faults', async (name) => {
+  const loaded = load(new URL(name, folder).pathname)
+  expect(loaded.describe(loaded.faults)).toEqual([])
+  await checkBridge(loaded.config)
+})
+
+test.each([...adapters.keys()])('there is an example for the adapter %s', (adapter) => {
+  const { config } = load(new URL(`${adapter}.yaml`, folder).pathname)
+  expect(Object.values(config.brokers).map((broker) => broker.adapter)).toEqual([adapter])
+})
