@@ -14,6 +14,7 @@ export const brokerFields: readonly Field[] = [
   {
     name: 'maxBytes',
     default: 134_217_728,
+    unit: 'bytes',
     description:
       'bytes of kept bodies and headers, a message counted once for all its copies; over it a SEND is refused',
   },

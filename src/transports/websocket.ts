@@ -1,0 +1,255 @@
+/**
+ * STOMP over WebSocket, on `ws`: one STOMP frame = one WebSocket message, outbound. Inbound messages are just octets in some split.
+ *
+ * `ws` does the handshake, reads, validates and answers pings. Outbound data frames are written by ourselves on the raw socket, because a
+ * frame for a thousand subscribers is packed once, and the frames of one turn leave in one system call per socket.
+ * Knows nothing of STOMP beyond the names of its subprotocols.
+ */
+import { isUtf8 } from 'node:buffer'
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
+import type { Upgrade } from './listen.ts'
+import type { Accept, Framing, Handshake, Wire, WireEvents } from './wire.ts'
+
+export interface WebSocketOptions {
+  /** Where it is mounted, e.g. `/ws`. */
+  readonly path: string
+  /** Offer permessage-deflate. Costs 4-6 × the CPU of a plain message. */
+  readonly compression: boolean
+  /** Bytes of one inbound message, inflated; a larger one closes the connection with 1009. */
+  readonly maxMessageBytes: number
+  /** Milliseconds a peer has to take what was written and to answer a close frame, else it is dropped. Default 5,000. */
+  readonly closeMs?: number
+}
+
+/** Best first. */
+const SUBPROTOCOLS = ['v12.stomp', 'v11.stomp', 'v10.stomp'] as const
+const CLOSE_MS = 5_000
+/** RFC 6455 §5.5: "All control frames MUST have a payload length of 125 bytes or less"; two of them are the code. */
+const REASON_BYTES = 123
+/** Below this many bytes deflating costs more than it saves. */
+const DEFLATE_FROM = 1_024
+
+/** Makes the upgrade handler to mount at `options.path`. `accept` is called once per connection, before its first event. */
+export function websocket(options: WebSocketOptions, accept: Accept): Upgrade {
+  const server = new WebSocketServer(serverOptions(options))
+  return (request, socket, head) => {
+    server.handleUpgrade(request, socket, head, (ws) => {
+      new WebSocketWire(ws, socket, handshakeOf(ws, request)).begin(accept)
+    })
+  }
+}
+
+function serverOptions(options: WebSocketOptions): ServerOptions {
+  // `closeTimeout` is an option of ws that its types do not know yet
+  const all: ServerOptions & { closeTimeout: number } = {
+    noServer: true,
+    clientTracking: false,
+    maxPayload: options.maxMessageBytes,
+    closeTimeout: options.closeMs ?? CLOSE_MS,
+    // without context takeover: else each idle client would keep some 300 KB of windows
+    perMessageDeflate: options.compression
+      ? { threshold: DEFLATE_FROM, serverNoContextTakeover: true, clientNoContextTakeover: true }
+      : false,
+    // The highest version of those offered; when none is known, none is returned and the client decides
+    handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
+  }
+  return all
+}
+
+function handshakeOf(ws: WebSocket, request: IncomingMessage): Handshake {
+  return {
+    subprotocol: ws.protocol,
+    origin: request.headers.origin,
+    url: request.url ?? '',
+    remote: request.socket.remoteAddress ?? '',
+    headers: request.headers,
+  }
+}
+
+/**
+ * Framing 'ws': a complete WebSocket frame. RFC 6455 §5.2: FIN, opcode, length in 7, 7+16 or 7+64 bits; §5.1: "A server MUST NOT mask
+ * any frames". §8.1 lets the peer fail a text message that is not UTF-8, so such a frame goes as binary.
+ */
+export const plain: Framing = {
+  pack(frame) {
+    const { length } = frame
+    const header = length < 126 ? 2 : length < 65_536 ? 4 : 10
+    const packed = Buffer.allocUnsafe(header + length)
+    packed[0] = isUtf8(frame) ? 0x81 : 0x82
+    if (header === 2) {
+      packed[1] = length
+    } else if (header === 4) {
+      packed[1] = 126
+      packed.writeUInt16BE(length, 2)
+    } else {
+      packed[1] = 127
+      packed.writeUInt32BE(Math.floor(length / 2 ** 32), 2)
+      packed.writeUInt32BE(length >>> 0, 6)
+    }
+    packed.set(frame, header)
+    return packed
+  },
+}
+
+/** With permessage-deflate `ws` frames each message itself. Not the same object as `plain`: the bytes differ. */
+export const deflated: Framing = { pack: (frame) => frame }
+
+class WebSocketWire implements Wire {
+  readonly id = randomBytes(6).toString('hex')
+  readonly framing: Framing
+  readonly handshake: Handshake
+  readonly #ws: WebSocket
+  readonly #socket: Duplex
+  #events: WireEvents | undefined
+  /** The turn's latest frame: kept back so that the last write of the turn can carry the callback, and a lone one needs no cork. */
+  #held: Buffer | undefined
+  #corked = false
+  #written = 0
+  #sent = 0
+  /** The pending `sent` event. */
+  #notice: NodeJS.Immediate | undefined
+  /** close() or terminate() was called, or the wire has closed: nothing more goes out, nothing more comes in. */
+  #over = false
+
+  constructor(ws: WebSocket, socket: Duplex, handshake: Handshake) {
+    this.#ws = ws
+    this.#socket = socket
+    this.handshake = handshake
+    this.framing = ws.extensions.includes('permessage-deflate') ? deflated : plain
+  }
+
+  /** Listens before it asks, so that an accept that closes at once is heard. */
+  begin(accept: Accept): void {
+    this.#ws.on('error', (error: Error) => this.#ended(codeOf(error), error.message))
+    this.#ws.on('close', (code, reason) => this.#ended(code, reason.toString()))
+    const events = accept(this)
+    this.#events = events
+    this.#ws.on('message', (data) => {
+      if (!this.#over) events.data(data as Buffer)
+    })
+    this.#ws.on('pong', () => {
+      if (!this.#over) events.alive()
+    })
+  }
+
+  get buffered(): number {
+    return this.#written - this.#sent
+  }
+
+  get sent(): number {
+    return this.#sent
+  }
+
+  get written(): number {
+    return this.#written
+  }
+
+  write(packed: Buffer): void {
+    if (this.#over || this.#ws.readyState !== WebSocket.OPEN) return
+    this.#written += packed.length
+    if (this.framing === deflated) {
+      this.#cork()
+      const offset = this.#written
+      this.#ws.send(packed, { binary: !isUtf8(packed) }, (error) => this.#handed(offset, error))
+      return
+    }
+    if (this.#held !== undefined) {
+      this.#cork()
+      this.#socket.write(this.#held)
+    }
+    this.#held = packed
+  }
+
+  flush(): void {
+    const last = this.#held
+    this.#held = undefined
+    // RFC 6455 §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame" (ws answers one by itself)
+    if (last !== undefined && this.#ws.readyState === WebSocket.OPEN) {
+      const offset = this.#written
+      this.#socket.write(last, (error) => this.#handed(offset, error))
+    }
+    if (this.#corked) this.#socket.uncork()
+    this.#corked = false
+  }
+
+  pause(): void {
+    if (!this.#over) this.#ws.pause()
+  }
+
+  resume(): void {
+    this.#ws.resume()
+  }
+
+  ping(): void {
+    if (this.#ws.readyState === WebSocket.OPEN) this.#ws.ping()
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#over) return
+    this.flush()
+    this.#over = true
+    this.#ws.close(code, cut(reason, REASON_BYTES))
+    // else the peer's answer would never be read
+    this.#ws.resume()
+  }
+
+  terminate(): void {
+    this.#over = true
+    this.#held = undefined
+    this.#ws.terminate()
+  }
+
+  #cork(): void {
+    if (!this.#corked) this.#socket.cork()
+    this.#corked = true
+  }
+
+  /** Everything up to `offset` is in the kernel. */
+  #handed(offset: number, error: Error | null | undefined): void {
+    if (error || this.#events === undefined) return
+    this.#sent = offset
+    this.#notice ??= setImmediate(() => this.#tell())
+  }
+
+  #tell(): void {
+    if (this.#notice === undefined) return
+    clearImmediate(this.#notice)
+    this.#notice = undefined
+    this.#events?.sent(this.#sent)
+  }
+
+  /** Once: after an error ws still closes in its own way, which interests nobody any more. */
+  #ended(code: number, reason: string): void {
+    const events = this.#events
+    if (events === undefined) return
+    this.#tell()
+    this.#events = undefined
+    this.#over = true
+    this.#held = undefined
+    events.closed(code, reason)
+  }
+}
+
+/** The close code that ws has sent for this error; 1006 when the connection failed without one. */
+function codeOf(error: Error & { code?: string }): number {
+  switch (error.code) {
+    case 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH':
+      return 1009
+    case 'WS_ERR_INVALID_UTF8':
+      return 1007
+    case 'WS_ERR_TOO_MANY_BUFFERED_PARTS':
+      return 1008
+    default:
+      return error.code?.startsWith('WS_ERR_') ? 1002 : 1006
+  }
+}
+
+/** At most `bytes` of UTF-8, cut between two characters. */
+function cut(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(bytes))
+  return text.slice(0, read)
+}
