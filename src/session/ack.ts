@@ -36,11 +36,9 @@ function acknowledge(session: Session, frame: Frame, outcomeFor: (subscription: 
   // STOMP 1.2 ACK: "id" is the MESSAGE's ack header; 1.0 and 1.1: "message-id" is its message-id. They have the same value here.
   const id = header(frame, session.version === '1.2' ? 'id' : 'message-id')!
   const subscription = find(session, frame, id)
-  if (subscription === undefined) {
-    session.fail(unknown(id), { receipt })
-    return
-  }
+  if (subscription === undefined) throw unknown(id)
   try {
+    if (subscription.look(tagOf(id)) === 'unknown') throw unknown(id)
     const settlement = { subscription, tag: tagOf(id), outcome: outcomeFor(subscription), receipt }
     const transaction = header(frame, 'transaction')
     if (transaction !== undefined) session.transactions.addSettlement(transaction, settlement)
@@ -72,8 +70,7 @@ function find(session: Session, frame: Frame, id: string): ClientSubscription | 
   const subscription = session.subscriptions.byNumber(Number.parseInt(id, 10))
   // STOMP 1.1, ACK: "subscription, which MUST be set to match the value of the subscription's id header"
   const named = session.version === '1.1' ? header(frame, 'subscription') : undefined
-  const matches = subscription !== undefined && (named === undefined || named === subscription.id)
-  return matches && subscription.look(tagOf(id)) !== 'unknown' ? subscription : undefined
+  return named === undefined || named === subscription?.id ? subscription : undefined
 }
 
 function tagOf(id: string): number {

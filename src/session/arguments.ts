@@ -42,6 +42,13 @@ export function collectArguments(
   return found ?? NONE
 }
 
+/** Why a route is closed, and the word that would open it. */
+export function closedText(place: Place, command: string): string {
+  const word = place.route.policy.closedBy
+  const hint = word === undefined ? '' : `: the route's "allow" does not list ${word}`
+  return `${command} to ${brief(place.destination)} is not open to clients${hint}`
+}
+
 /**
  * Whether a header is an argument of its route rather than STOMP's or the user's own. `durable` is one only where it asks for less than the
  * bridge's own default: `durable:true` on a topic is the identity that subscribe.ts reads, on a queue it says what holds anyway.

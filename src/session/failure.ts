@@ -30,6 +30,7 @@ export type PolicyCode =
   | 'stale-ack'
   | 'client-id-required'
   | 'gap'
+  | 'outage'
   | 'draining'
 
 export class PolicyError extends Error {
@@ -95,6 +96,7 @@ const ROWS: Readonly<Record<PolicyCode | BrokerErrorCode, Row>> = {
   'stale-ack': ['stale ack in transaction', CLOSE.policy, 'operation'],
   'client-id-required': ['client-id required', CLOSE.policy, 'operation'],
   gap: ['messages may have been lost', CLOSE.restart, 'connection'],
+  outage: ['broker unavailable', CLOSE.restart, 'connection'],
   draining: ['server is going away', CLOSE.goingAway, 'connection'],
   'bad-destination': ['bad destination', CLOSE.policy, 'operation'],
   'bad-message': ['bad message', CLOSE.policy, 'operation'],

@@ -7,8 +7,8 @@ import { type Message, Properties } from '../broker/message.ts'
 import type { Frame } from '../stomp/frame.ts'
 
 /**
- * Of a SEND or SUBSCRIBE: meant for the server, never forwarded (SEMANTICS of RabbitMQ: its plugin echoes a sender's `receipt` and
- * `transaction` to subscribers). Of a MESSAGE: a backend's header of this name is hidden.
+ * Of a SEND or SUBSCRIBE: meant for the server, never forwarded (RabbitMQ's plugin echoes a sender's `receipt` and `transaction` to
+ * subscribers). Of a MESSAGE: a backend's header of this name is hidden.
  */
 const RESERVED: ReadonlySet<string> = new Set([
   'destination',
@@ -17,20 +17,16 @@ const RESERVED: ReadonlySet<string> = new Set([
   'transaction',
   'message-id',
   'subscription',
-  'id',
   'ack',
   'redelivered',
-  'heart-beat',
-  'accept-version',
-  'login',
-  'passcode',
-  'authorization',
-  'client-id',
   'durable',
   'auto-delete',
   'exclusive',
   'prefetch-count',
 ])
+
+/** Of CONNECT; some clients put them on every frame. In any spelling: whoever has a token must not spread it. */
+const SECRET = /^(?:login|passcode|authorization)$/i
 
 /** The bridge's own prefixes: removed from what clients send. */
 const OWN_PREFIX = /^(?:bridge|stomp)-/i
@@ -58,7 +54,7 @@ export function toMessage(
   for (let at = 0; at < frame.headers.length; at += 2) {
     const name = frame.headers[at]!
     const value = frame.headers[at + 1]!
-    if (RESERVED.has(name.toLowerCase()) || OWN_PREFIX.test(name) || isArgument(name, value)) continue
+    if (RESERVED.has(name) || SECRET.test(name) || OWN_PREFIX.test(name) || isArgument(name, value)) continue
     if (!setProperty(properties, name, value)) headers.push(name, value)
   }
   if (sender !== undefined) {

@@ -111,6 +111,12 @@ export class Lanes {
     return lane
   }
 
+  /** @param broker its name */
+  has(broker: string): boolean {
+    for (const { name } of this.#lanes.keys()) if (name === broker) return true
+    return false
+  }
+
   /** Dials now, with the client's own credentials; they are not kept for a second try. Rejects with the BrokerError. */
   async open(broker: Broker, credentials: Credentials | undefined): Promise<void> {
     const link = await this.#link(broker, credentials)
@@ -118,8 +124,13 @@ export class Lanes {
     else this.#lanes.set(broker, new Lane(() => Promise.resolve(link), link))
   }
 
-  /** Each link is closed when the tasks that came before are done: what a client has sent is published although it is gone. */
-  dispose(): void {
-    for (const lane of this.#lanes.values()) void lane.idle().then(() => lane.link?.[Symbol.asyncDispose]())
+  /**
+   * Each link is closed when the tasks that came before are done: what a client has sent is published although it is gone.
+   * @param settled what else needs the links until it is settled
+   */
+  dispose(settled: readonly Promise<unknown>[]): void {
+    for (const lane of this.#lanes.values()) {
+      void Promise.allSettled([lane.idle(), ...settled]).then(() => lane.link?.[Symbol.asyncDispose]())
+    }
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Which deliveries of one subscription its client has been given and has not acknowledged. STOMP 1.2, ACK: in `client` mode an ACK counts
- * for all messages "sent on the connection" before it "for that subscription" (PROMISES: per subscription, never per channel).
+ * for all messages "sent on the connection" before it "for that subscription" (PROMISES §2: per subscription, never per channel).
  *
  * Tags count up within the subscription, so the insertion order of the Set is their order. A tag at or below `#staleUpTo` came over a
  * connection that is gone: the broker gives its message again, whatever the client says (PROMISES §2, Stale ACK).

@@ -6,15 +6,15 @@ export interface SessionLimits {
   readonly headerBytes: number
   /** Header lines of a frame. */
   readonly headerCount: number
-  /** Bytes of a whole frame before CONNECT has succeeded, and milliseconds until it must have. */
+  /** Bytes of a frame's head, and of its body, before CONNECT has succeeded, and milliseconds until it must have. */
   readonly connectBytes: number
   readonly connectTimeoutMs: number
   readonly subscriptions: number
   readonly transactions: number
-  /** Frames and body bytes of one transaction. */
+  /** Frames, and bytes of bodies and headers, of all open transactions together. */
   readonly transactionFrames: number
   readonly transactionBytes: number
-  /** SENDs that await their confirm, and frames that wait behind a SUBSCRIBE: over either bound the wire is not read. */
+  /** Frames that await their confirm or wait behind a SUBSCRIBE, and their bytes of bodies and headers: at either bound the wire is not read. */
   readonly pendingFrames: number
   readonly pendingBytes: number
   /** Bytes written but not taken by the kernel: over it the client is too slow and is disconnected. */

@@ -16,7 +16,9 @@ const MOST_ADDRESSES = 1024
 export class ReplyAddresses {
   readonly #known = new Set<string>()
 
-  add(destination: string): void {
+  /** undefined: no answer is asked for. */
+  add(destination: string | undefined): void {
+    if (destination === undefined) return
     this.#known.delete(destination)
     this.#known.add(destination)
     if (this.#known.size <= MOST_ADDRESSES) return
@@ -35,6 +37,7 @@ export interface RepliesContext {
   readonly router: Router
   readonly version: Version
   readonly outlet: Outlet
+  readonly addresses: ReplyAddresses
 }
 
 /**
@@ -51,12 +54,15 @@ export class Replies implements Sink {
   }
 
   deliver(delivery: Delivery): void {
-    const { router, version, outlet } = this.#context()
+    const { router, version, outlet, addresses } = this.#context()
     const destination = router.replyDestination(this.#broker, delivery.target)
     if (destination === undefined) return
     const prefix = `MESSAGE\n${headerLine('subscription', destination, version)}${headerLine('destination', destination, version)}`
-    const headers = fromMessage(delivery.message, undefined, false)
-    const id = `message-id:${this.#broker.name}-${delivery.tag}\n`
+    const { replyTo } = delivery.message.properties
+    const answer = replyTo === undefined ? undefined : router.replyDestination(this.#broker, replyTo)
+    addresses.add(answer)
+    const headers = fromMessage(delivery.message, answer, false)
+    const id = headerLine('message-id', `reply-${this.#broker.name}-${delivery.tag}`, version)
     outlet.frame(encodeMessage(`${prefix}${id}`, headers, delivery.message.body, version))
   }
 

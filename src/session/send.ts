@@ -7,7 +7,7 @@ import { BrokerError } from '../broker/errors.ts'
 import type { Message } from '../broker/message.ts'
 import type { Place } from '../routing/route.ts'
 import { type Frame, header } from '../stomp/frame.ts'
-import { collectArguments, isArgument } from './arguments.ts'
+import { closedText, collectArguments, isArgument } from './arguments.ts'
 import { PolicyError } from './failure.ts'
 import { brief, toMessage } from './headers.ts'
 import type { Session } from './session.ts'
@@ -19,14 +19,23 @@ export interface Publication {
   readonly options: PublishOptions
   /** The frame's `receipt`. */
   readonly receipt: string | undefined
+  /** What it takes while it waits: body and headers. */
+  readonly bytes: number
 }
+
+/** Unsettled frames up to which the broker is taken to keep up. */
+const FLOWING = 16
 
 export function send(session: Session, frame: Frame): void {
   const receipt = header(frame, 'receipt')
   const place = session.place(header(frame, 'destination')!)
   try {
     const transaction = header(frame, 'transaction')
-    const publication = prepare(session, frame, place, receipt, receipt !== undefined || transaction !== undefined)
+    const confirmed = receipt !== undefined || transaction !== undefined
+    // What may wait for long is copied: a view would pin the whole chunk it came in, heart-beats and all.
+    const waits = transaction !== undefined || session.pending.frames >= FLOWING
+    const kept = waits ? { ...frame, body: Buffer.from(frame.body) } : frame
+    const publication = prepare(session, kept, place, receipt, confirmed)
     if (transaction === undefined) enqueue(session, publication)
     else session.transactions.addSend(transaction, publication)
   } catch (error) {
@@ -42,8 +51,8 @@ function prepare(
   confirmed: boolean,
 ): Publication {
   const { policy } = place.route
-  if (policy.send === 'closed') throw new PolicyError('forbidden', session.closedText(place, 'SEND'))
-  if (policy.send === 'delivered' && !session.wasAskedToReply(place.destination)) {
+  if (policy.send === 'closed') throw new PolicyError('forbidden', closedText(place, 'SEND'))
+  if (policy.send === 'delivered' && !session.addresses.has(place.destination)) {
     throw new PolicyError(
       'forbidden',
       `SEND to ${brief(place.destination)}: no message of this session had it as reply-to`,
@@ -55,7 +64,11 @@ function prepare(
   const replyTo = header(frame, 'reply-to')
   if (replyTo !== undefined) setReplyTo(session, message, place, replyTo)
   const options: PublishOptions = { receipt: confirmed, holdMs: policy.holdMs, resend: policy.resend, arguments: args }
-  return { place, message, options, receipt }
+  return { place, message, options, receipt, bytes: weight(frame) }
+}
+
+function weight(frame: Frame): number {
+  return frame.headers.reduce((sum, text) => sum + text.length, frame.body.length)
 }
 
 /**
@@ -80,7 +93,7 @@ function setReplyTo(session: Session, message: Message, place: Place, replyTo: s
 }
 
 function enqueue(session: Session, publication: Publication): void {
-  const bytes = publication.message.body.length
+  const { bytes } = publication
   session.pending.begin(bytes)
   session.lane(publication.place.route.broker).run({
     run(link) {

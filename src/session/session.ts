@@ -9,6 +9,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Broker, Credentials, Link, Principal } from '../broker/broker.ts'
+import { isReserved } from '../routing/reserved.ts'
 import type { Place } from '../routing/route.ts'
 import { encodeFrame, HEARTBEAT } from '../stomp/encoder.ts'
 import { ProtocolError } from '../stomp/errors.ts'
@@ -43,10 +44,11 @@ export class Session implements WireEvents {
   readonly pending: Pending
   readonly subscriptions = new SubscriptionTable()
   readonly transactions: Transactions
+  /** Where this session was asked to answer. */
+  readonly addresses = new ReplyAddresses()
   readonly #parser: Parser
   readonly #timers: SessionTimers
   readonly #lanes: Lanes
-  readonly #addresses = new ReplyAddresses()
   readonly #ended = new AbortController()
   #state: State = 'connecting'
   #version: Version = '1.0'
@@ -71,7 +73,7 @@ export class Session implements WireEvents {
       ping: () => wire.ping(),
       connectTimeout: () =>
         this.fail(new PolicyError('connect-timeout', `CONNECT must come within ${limits.connectTimeoutMs} ms`)),
-      silent: (ms: number) => this.#silent(ms),
+      silent: (ms: number) => this.fail(new PolicyError('heartbeat-timeout', `nothing was received for ${ms} ms`)),
     }
     this.#timers = new SessionTimers(house.clock, events, limits.connectTimeoutMs)
   }
@@ -114,7 +116,7 @@ export class Session implements WireEvents {
   }
 
   closed(code: number, reason: string): void {
-    this.#end()
+    this.#end(true)
     this.house.observer.closed(this.label, code, reason)
   }
 
@@ -212,8 +214,9 @@ export class Session implements WireEvents {
     if (!failure.operation || errors === 'close') this.#close(failure.close, failure.title)
   }
 
-  /** @throws PolicyError `no-route`, BrokerError `bad-destination` */
+  /** @throws PolicyError `no-route`, `forbidden`, BrokerError `bad-destination` */
   place(destination: string): Place {
+    if (isReserved(destination)) throw new PolicyError('forbidden', `${brief(destination)} is reserved for the bridge`)
     const place = this.snapshot.router.resolve(destination)
     if (place === undefined) throw new PolicyError('no-route', `no route for the destination ${brief(destination)}`)
     return place
@@ -228,19 +231,9 @@ export class Session implements WireEvents {
     return this.#lanes.open(broker, credentials)
   }
 
-  /** This session was asked to answer there. */
-  mayReply(destination: string | undefined): void {
-    if (destination !== undefined) this.#addresses.add(destination)
-  }
-
-  wasAskedToReply(destination: string): boolean {
-    return this.#addresses.has(destination)
-  }
-
-  /** Why a route is closed, and the words that would open it. */
-  closedText(place: Place, command: string): string {
-    const hint = place.route.policy.closedBy
-    return `${command} to ${brief(place.destination)} is not open to clients${hint === undefined ? '' : `: ${hint}`}`
+  /** Whether it has sent to this broker or subscribed there. */
+  uses(broker: string): boolean {
+    return this.#lanes.has(broker)
   }
 
   /** Going away: no more deliveries; what is pending or unacknowledged has until `grace` is aborted. */
@@ -260,6 +253,7 @@ export class Session implements WireEvents {
       router: this.snapshot.router,
       version: this.#version,
       outlet: this.outlet,
+      addresses: this.addresses,
     }))
     return broker.link({ ...this.principal, credentials }, replies, this.ended)
   }
@@ -269,26 +263,27 @@ export class Session implements WireEvents {
     this.#writtenAtBeat = this.wire.written
   }
 
-  #silent(ms: number): void {
-    this.fail(new PolicyError('heartbeat-timeout', `nothing was received for ${ms} ms`))
-  }
-
   #tooSlow(): void {
     if (this.#state === 'closed') return
     const text = `the client has left ${this.wire.buffered} bytes unread`
     this.house.observer.failed(this.label, 'slow-consumer', text, undefined)
     // It does not read: a close would wait behind what it does not take.
-    this.#end()
+    this.#end(true)
     this.wire.terminate()
   }
 
   #close(code: number, reason: string): void {
-    this.#end()
+    if (this.#state === 'closed') return
+    this.#end(false)
     this.wire.close(code, reason)
   }
 
-  /** Idempotent. What the client was given and did not settle goes back; what it has sent is published. */
-  #end(): void {
+  /**
+   * What the client was given and did not settle goes back; what it has sent is published.
+   * @param gone nothing more reaches the client; else what was written for `ack:auto` is on its way, and not to be given to somebody else
+   */
+  #end(gone: boolean): void {
+    for (const each of this.subscriptions.all()) if (gone || !each.isLeaving) each.finish()
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.outlet.close()
@@ -296,8 +291,8 @@ export class Session implements WireEvents {
     this.#pause(false)
     this.#timers.stop()
     this.transactions.clear()
-    for (const subscription of this.subscriptions.all()) subscription.dispose()
+    for (const each of this.subscriptions.all()) each.stop(false).catch(() => {})
     this.#ended.abort()
-    this.#lanes.dispose()
+    this.#lanes.dispose([this.pending.whenEmpty(), this.subscriptions.whenEmpty()])
   }
 }

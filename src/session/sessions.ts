@@ -1,6 +1,6 @@
 /** All sessions of a bridge: makes one per wire, and sends them away when the bridge goes. */
 import type { Wire, WireEvents } from '../transports/wire.ts'
-import { CLOSE } from './failure.ts'
+import { CLOSE, PolicyError } from './failure.ts'
 import type { House } from './house.ts'
 import { Session } from './session.ts'
 
@@ -24,6 +24,14 @@ export class Sessions implements AsyncDisposable {
     return session
   }
 
+  /** A broker has been away for too long: the sessions that use it must come back later, spread against a stampede. */
+  outage(broker: string): void {
+    const { snapshot } = this.#house
+    const error = new PolicyError('outage', 'the broker has been away for too long: connect again later')
+    const users = [...this.#open].filter((session) => session.uses(broker))
+    for (const session of users) void this.#spread(session, snapshot.spreadMs, () => session.fail(error))
+  }
+
   /**
    * No more deliveries; what is pending or unacknowledged has `graceMs`; then every client is told to come back, spread over `spreadMs` so
    * that the next bridge is not stormed.
@@ -34,15 +42,19 @@ export class Sessions implements AsyncDisposable {
     const timer = clock.after(graceMs, () => over.abort())
     await Promise.all([...this.#open].map((session) => session.drain(over.signal)))
     timer.cancel()
-    await Promise.all(
-      [...this.#open].map(
-        (session) =>
-          new Promise<void>((resolve) => {
-            session.ended.addEventListener('abort', () => resolve(), { once: true })
-            clock.after(Math.random() * spreadMs, () => session.goAway())
-          }),
-      ),
-    )
+    await Promise.all([...this.#open].map((session) => this.#spread(session, spreadMs, () => session.goAway())))
+  }
+
+  /** Runs within `spreadMs`, unless the session has ended by then. Resolves when it has ended. */
+  #spread(session: Session, spreadMs: number, run: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#house.clock.after(Math.random() * spreadMs, run)
+      const gone = (): void => {
+        timer.cancel()
+        resolve()
+      }
+      session.ended.addEventListener('abort', gone, { once: true })
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,7 +7,7 @@ import { BrokerError } from '../broker/errors.ts'
 import type { Place } from '../routing/route.ts'
 import { ProtocolError } from '../stomp/errors.ts'
 import { type Frame, header } from '../stomp/frame.ts'
-import { collectArguments } from './arguments.ts'
+import { closedText, collectArguments } from './arguments.ts'
 import { PolicyError } from './failure.ts'
 import { boolean, brief } from './headers.ts'
 import type { Session } from './session.ts'
@@ -36,7 +36,7 @@ export function subscribe(session: Session, frame: Frame): void {
 /** Checks all that can be known before the broker is asked. */
 function request(session: Session, frame: Frame, place: Place, id: string | undefined): ClientSubscription {
   const { policy } = place.route
-  if (policy.subscribe === 'closed') throw new PolicyError('forbidden', session.closedText(place, 'SUBSCRIBE'))
+  if (policy.subscribe === 'closed') throw new PolicyError('forbidden', closedText(place, 'SUBSCRIBE'))
   if (header(frame, 'selector') !== undefined) {
     throw new BrokerError(
       'unsupported',
@@ -47,10 +47,14 @@ function request(session: Session, frame: Frame, place: Place, id: string | unde
     throw new PolicyError('duplicate-subscription', `subscription "${brief(id ?? place.destination)}" exists already`)
   }
   const { limits } = session.snapshot
-  if (session.subscriptions.size >= limits.subscriptions) {
+  // Those that were unsubscribed and still owe ACKs hold something too.
+  if (session.subscriptions.size >= limits.subscriptions || session.subscriptions.owed >= 2 * limits.subscriptions) {
     throw new PolicyError('too-many-subscriptions', `a session may have ${limits.subscriptions} subscriptions`)
   }
   const ack = ackMode(frame)
+  if (ack !== 'auto' && !place.traits.settles) {
+    throw new BrokerError('unsupported', `ack:${ack} needs a broker that takes messages back; here it must be auto`)
+  }
   const options = subscribeOptions(session, frame, place, ack, collectArguments(frame, place, 'SUBSCRIBE'))
   return new ClientSubscription(session, { number: session.subscriptions.nextNumber(), id, place, ack, options })
 }
@@ -77,7 +81,7 @@ function subscribeOptions(
     credit: prefetch(frame, most),
     creditBytes: limits.prefetchBytes,
     // A copy that nobody acknowledges is settled the moment it is given; everything else is settled by ACK or by having been sent.
-    settle: (ack === 'auto' && copies) || !place.traits.settles ? 'presettled' : 'each',
+    settle: ack === 'auto' && (copies || !place.traits.settles) ? 'presettled' : 'each',
     durable,
     arguments: args,
   }
@@ -127,16 +131,23 @@ function start(
     failed(session, subscription, receipt, new BrokerError('closed', 'the session has ended'))
     return undefined
   }
-  const { holdMs } = subscription.place.route.policy
-  return within(session.house.clock, holdMs, session.ended, subscription.start(link)).then(
+  return within(session.house.clock, patience(subscription.place), session.ended, subscription.start(link)).then(
     () => {
-      session.pending.done(0)
       session.receipt(receipt)
       subscription.open()
+      session.pending.done(0)
     },
     (reason: unknown) => failed(session, subscription, receipt, reason),
   )
 }
+
+/** `holdMs` is for a broker that is away, and may be 0; one that is there is given the time that an answer may take. */
+function patience({ route: { broker, policy } }: Place): number {
+  const { state } = broker.health
+  return state === 'up' || state === 'blocked' ? Math.max(policy.holdMs, ANSWER_MS) : policy.holdMs
+}
+
+const ANSWER_MS = 10_000
 
 /** A failed SUBSCRIBE leaves no subscription (PROMISES §4). */
 function failed(
@@ -145,8 +156,7 @@ function failed(
   receipt: string | undefined,
   reason: unknown,
 ): void {
-  subscription.dispose()
-  session.subscriptions.remove(subscription)
+  subscription.finish()
   session.fail(reason, { receipt, subscription: subscription.id }, subscription.place.route.policy.errors)
   session.pending.done(0)
 }
@@ -158,17 +168,23 @@ export function unsubscribe(session: Session, frame: Frame): void {
   if (subscription === undefined) {
     throw new PolicyError('unknown-subscription', `there is no subscription with ${brief(key)}`)
   }
+  const context = { receipt, subscription: subscription.id }
+  const { errors } = subscription.place.route.policy
+  let forget: boolean
+  try {
+    forget = asksDurable(frame)
+  } catch (error) {
+    session.fail(error, context, errors)
+    return
+  }
   session.subscriptions.release(subscription)
   session.pending.begin(0)
-  const forget = asksDurable(frame)
   // The consumer is cancelled before the RECEIPT, so that no MESSAGE of it follows.
-  void subscription.started.then(async () => {
-    try {
-      await subscription.stop(forget)
-      session.receipt(receipt)
-    } catch (error) {
-      session.fail(error, { receipt, subscription: subscription.id }, subscription.place.route.policy.errors)
-    }
-    session.pending.done(0)
-  })
+  void subscription
+    .stop(forget)
+    .then(
+      () => session.receipt(receipt),
+      (error: unknown) => session.fail(error, context, errors),
+    )
+    .then(() => session.pending.done(0))
 }

@@ -40,8 +40,6 @@ export class ClientSubscription implements Sink, SentListener, Member {
   readonly place: Place
   readonly ack: AckMode
   readonly view: MessageView
-  /** It is open, or has ended: what an UNSUBSCRIBE that comes too early waits for. */
-  readonly started: Promise<void>
   readonly #session: Session
   readonly #options: SubscribeOptions
   readonly #ledger: Ledger | undefined
@@ -53,8 +51,12 @@ export class ClientSubscription implements Sink, SentListener, Member {
   #leaving = 0
   #gap = false
   #endedEarly: BrokerError | undefined
+  /** It is open, or has ended: what an UNSUBSCRIBE that comes too early waits for. */
+  readonly #started: Promise<void>
   #settleStarted: () => void = () => {}
   #grace: Timer | undefined
+  /** The close that a gap has called for. */
+  #leaveTaking: Timer | undefined
   #starving: Timer | undefined
 
   constructor(session: Session, request: SubscriptionRequest) {
@@ -66,7 +68,7 @@ export class ClientSubscription implements Sink, SentListener, Member {
     this.#options = request.options
     this.#ledger = request.ack === 'auto' ? undefined : new Ledger(request.ack)
     this.view = new MessageView(session.snapshot.router, request.place, request.id, session.version)
-    this.started = new Promise((resolve) => {
+    this.#started = new Promise((resolve) => {
       this.#settleStarted = resolve
     })
   }
@@ -79,6 +81,11 @@ export class ClientSubscription implements Sink, SentListener, Member {
   /** Deliveries its client has not acknowledged. */
   get unacked(): number {
     return this.#ledger?.size ?? 0
+  }
+
+  /** Something of it is written and not yet taken by the kernel: that is settled when it is taken, and then no sooner released. */
+  get isLeaving(): boolean {
+    return this.#leaving > 0
   }
 
   get framing(): Framing {
@@ -113,7 +120,7 @@ export class ClientSubscription implements Sink, SentListener, Member {
       return
     }
     this.#membership?.audience.add(this)
-    for (const delivery of this.#held.splice(0)) this.#write(delivery)
+    for (const delivery of this.#held.splice(0)) this.deliver(delivery)
     this.#settleStarted()
   }
 
@@ -131,25 +138,29 @@ export class ClientSubscription implements Sink, SentListener, Member {
     } else {
       this.#session.outlet.packed(packed)
     }
-    if (delivery.message.properties.replyTo !== undefined) this.#session.mayReply(this.view.replyDestination(delivery))
+    if (delivery.message.properties.replyTo !== undefined)
+      this.#session.addresses.add(this.view.replyDestination(delivery))
   }
 
   lost(): void {
     this.#ledger?.lost()
     this.#fed()
     // Stale before they were written: the broker gives them again, and twice would be once too many.
-    this.#held = []
+    if (this.#options.settle === 'each') this.#held = []
   }
 
   resumed(gap: boolean): void {
-    if (!gap) return
+    // Before its RECEIPT it was promised nothing.
+    if (!gap || this.#state !== 'open') return
     if (this.place.route.policy.onGap === 'mark') {
       this.#gap = true
       return
     }
     const { clock, snapshot } = this.#session.house
     const error = new PolicyError('gap', `messages of ${this.place.destination} may have been lost: fetch anew`)
-    clock.after(Math.random() * snapshot.spreadMs, () => this.#session.fail(error, { subscription: this.id }))
+    this.#leaveTaking ??= clock.after(Math.random() * snapshot.spreadMs, () =>
+      this.#session.fail(error, { subscription: this.id }),
+    )
   }
 
   end(reason: BrokerError): void {
@@ -160,8 +171,11 @@ export class ClientSubscription implements Sink, SentListener, Member {
       return
     }
     const told = this.#state === 'open'
-    this.dispose()
-    this.#session.subscriptions.remove(this)
+    this.#ledger?.lost()
+    this.#dispose()
+    // Its id is free. Its ack ids are stale and not unknown, for as long as they would have been valid after UNSUBSCRIBE.
+    this.#session.subscriptions.release(this)
+    this.#expire()
     if (told) this.#session.fail(reason, { subscription: this.id }, this.place.route.policy.errors)
   }
 
@@ -189,30 +203,47 @@ export class ClientSubscription implements Sink, SentListener, Member {
   }
 
   /**
-   * UNSUBSCRIBE: resolves when no MESSAGE can follow. What the client has been given stays settleable for the grace.
+   * UNSUBSCRIBE: resolves when no MESSAGE can follow. What the client has been given stays settleable for the grace. One that is not open yet
+   * is opened first, so that the SUBSCRIBE has its answer.
    * @param forget a durable subscription ends for good
    */
   async stop(forget: boolean): Promise<void> {
-    if (this.#state === 'stopping' || this.#state === 'ended') return
+    if (this.#state === 'starting') await this.#started
+    if (this.#state !== 'open') return
     this.#state = 'stopping'
+    this.#fed()
     this.#leave()
-    await this.#own?.stop(forget)
-    this.#grace = this.#session.house.clock.after(this.#session.snapshot.limits.unsubscribeGraceMs, () =>
-      this.#finish(),
-    )
+    try {
+      await this.#own?.stop(forget)
+    } catch (error) {
+      this.finish()
+      throw error
+    }
+    if (this.#isOver()) return
+    this.#expire()
     this.#retire()
   }
 
-  /** The session has ended, or the SUBSCRIBE has failed: everything unsettled goes back to the broker. Idempotent. */
-  dispose(): void {
-    if (this.#state === 'ended') return
+  /** The session has ended, or the SUBSCRIBE has failed, or nothing is owed any more: what is unsettled goes back to the broker. Idempotent. */
+  finish(): void {
+    this.#grace?.cancel()
+    this.#dispose()
+    this.#session.subscriptions.remove(this)
+  }
+
+  #dispose(): void {
+    if (this.#isOver()) return
     this.#state = 'ended'
     this.#settleStarted()
-    this.#grace?.cancel()
+    this.#leaveTaking?.cancel()
     this.#fed()
     this.#leave()
     this.#held = []
     void this.#own?.[Symbol.asyncDispose]()
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'ended'
   }
 
   #write(delivery: Delivery): void {
@@ -223,7 +254,8 @@ export class ClientSubscription implements Sink, SentListener, Member {
       this.#gap = false
       marks += GAP
     }
-    if (delivery.message.properties.replyTo !== undefined) this.#session.mayReply(this.view.replyDestination(delivery))
+    if (delivery.message.properties.replyTo !== undefined)
+      this.#session.addresses.add(this.view.replyDestination(delivery))
     const frame = this.view.encode(delivery, messageId, marks)
     if (this.#ledger !== undefined) {
       this.#ledger.add(delivery.tag)
@@ -244,12 +276,14 @@ export class ClientSubscription implements Sink, SentListener, Member {
 
   /** After UNSUBSCRIBE: nothing is owed any more. */
   #retire(): void {
-    if (this.unacked === 0 && this.#leaving === 0) this.#finish()
+    if (this.unacked === 0 && this.#leaving === 0) this.finish()
   }
 
-  #finish(): void {
-    this.dispose()
-    this.#session.subscriptions.remove(this)
+  /** Ack ids are valid for the grace and no longer. */
+  #expire(): void {
+    const { house, snapshot } = this.#session
+    this.#grace?.cancel()
+    this.#grace = house.clock.after(snapshot.limits.unsubscribeGraceMs, () => this.finish())
   }
 
   #starve(): void {

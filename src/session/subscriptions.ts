@@ -15,6 +15,11 @@ export class SubscriptionTable {
     return this.#byKey.size
   }
 
+  /** All of them: those that were unsubscribed and are still owed something, too. */
+  get owed(): number {
+    return this.#byNumber.size
+  }
+
   /** STOMP 1.0 knows subscriptions without an id: they go by their destination. */
   static key(id: string | undefined, destination: string | undefined): string {
     return id === undefined ? `destination ${destination ?? ''}` : `id ${id}`

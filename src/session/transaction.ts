@@ -38,10 +38,7 @@ export class Transactions {
   }
 
   addSend(id: string, publication: Publication): void {
-    const { message } = publication
-    const transaction = this.#grow(id, message.body.length)
-    // It may be kept for long: a view would pin the whole chunk it came in.
-    transaction.sends.push({ ...publication, message: { ...message, body: Buffer.from(message.body) } })
+    this.#grow(id, publication.bytes).sends.push(publication)
   }
 
   addSettlement(id: string, settlement: Settlement): void {
@@ -100,8 +97,13 @@ export function abort(session: Session, frame: Frame): void {
 export function commit(session: Session, frame: Frame): void {
   const receipt = header(frame, 'receipt')
   const transaction = session.transactions.take(header(frame, 'transaction')!)
-  // A stale ACK in it: ERROR before anything is done.
-  for (const settlement of transaction.settlements) check(settlement)
+  try {
+    // A stale ACK in it: ERROR before anything is done.
+    for (const settlement of transaction.settlements) check(settlement)
+  } catch (error) {
+    session.fail(error, { receipt }, errorsOf(transaction))
+    return
+  }
   session.pending.begin(transaction.bytes)
   void perform(session, transaction)
     .then(

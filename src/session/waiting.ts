@@ -8,17 +8,21 @@ import { BrokerError } from '../broker/errors.ts'
  */
 export function within<T>(clock: Clock, ms: number, ended: AbortSignal, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = clock.after(ms, () => {
-      reject(new BrokerError('broker-unavailable', `the broker did not agree within ${ms} ms`))
-    })
-    const stop = (): void => reject(new BrokerError('closed', 'the session has ended'))
-    ended.addEventListener('abort', stop, { once: true })
-    const settled = (): void => {
+    const over = (): void => {
       late.cancel()
       ended.removeEventListener('abort', stop)
     }
+    const stop = (): void => {
+      over()
+      reject(new BrokerError('closed', 'the session has ended'))
+    }
+    const late = clock.after(ms, () => {
+      over()
+      reject(new BrokerError('broker-unavailable', `the broker did not agree within ${ms} ms`))
+    })
+    ended.addEventListener('abort', stop, { once: true })
     promise.then(resolve, reject)
-    promise.then(settled, settled)
+    promise.then(over, over)
   })
 }
 

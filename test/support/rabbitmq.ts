@@ -209,7 +209,7 @@ export class Rabbit implements AsyncDisposable {
   #environment(): NodeJS.ProcessEnv {
     const { amqp, dist, cli, epmd } = this.ports
     return {
-      PATH: process.env['PATH'],
+      PATH: process.env.PATH,
       LANG: 'C.UTF-8',
       HOME: this.#folder,
       ERL_EPMD_PORT: String(epmd),

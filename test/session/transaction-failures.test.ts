@@ -1,0 +1,128 @@
+/** A COMMIT that fails: what was done, what was not, and what the ERROR says of it. */
+import { describe, expect, test } from 'vitest'
+import { openStage, working } from './stage.ts'
+
+describe('a failure', () => {
+  test('lists what was published and settles nothing', async () => {
+    const { stage, client, subscription, ids } = await working()
+    stage.main.holds('publish')
+    client.sends('BEGIN', { transaction: 't' })
+    client.sends('ACK', { ...ids[0], transaction: 't', receipt: 'a' })
+    for (const name of ['b', 'c', 'd'])
+      client.sends('SEND', { destination: `/queue/${name}`, transaction: 't', receipt: name }, name)
+    client.sends('COMMIT', { transaction: 't', receipt: 'commit' })
+    await stage.settles()
+    stage.main.publishes[1]!.refuse('refused', 'the queue is full')
+    stage.main.publishes[0]!.give()
+    await client.getsReceipts('b')
+    stage.main.publishes[2]!.give()
+    await client.getsReceipts('d')
+    const error = await client.isRefused('transaction-failed', 1008, { 'receipt-id': 'commit' })
+    expect(error.body).toMatch(/\/queue\/c.*the queue is full\npublished: \/queue\/b, \/queue\/d;/)
+    expect(subscription.settled).toEqual([])
+  })
+
+  test('our own is not shown', async () => {
+    const { stage, client } = await working()
+    const link = stage.main.session
+    link.publish = () => Promise.reject(new Error('10.0.0.1 is gone'))
+    client.sends('BEGIN', { transaction: 't' })
+    client.sends('SEND', { destination: '/queue/b', transaction: 't' }, 'x')
+    client.sends('COMMIT', { transaction: 't', receipt: 'c' })
+    const error = await client.isRefused('transaction-failed', 1008, { 'receipt-id': 'c' })
+    expect(error.body).not.toContain('10.0.0.1')
+  })
+
+  test('of the link: nothing was published', async () => {
+    const stage = openStage()
+    stage.main.holds('link')
+    const client = await stage.connected()
+    client.sends('BEGIN', { transaction: 't' })
+    client.sends('SEND', { destination: '/queue/b', transaction: 't' }, 'x')
+    client.sends('SEND', { destination: '/other/b', transaction: 't' }, 'y')
+    client.sends('COMMIT', { transaction: 't', receipt: 'c' })
+    await stage.settles()
+    stage.main.linking[0]!.refuse('broker-unavailable')
+    await client.isRefused('broker-unavailable', 1013, { 'receipt-id': 'c' })
+    expect([...stage.main.published, ...stage.other.published]).toEqual([])
+  })
+
+  test('with errors: keep everywhere in it the connection stays', async () => {
+    const { stage, client } = await working()
+    stage.main.holds('publish')
+    client.sends('BEGIN', { transaction: 't' })
+    client.sends('SEND', { destination: '/keep/b', transaction: 't' }, 'x')
+    client.sends('COMMIT', { transaction: 't', receipt: 'c' })
+    await stage.settles()
+    stage.main.publish.refuse('not-found')
+    await client.getsError('transaction-failed', { 'receipt-id': 'c' })
+    stage.main.answers('publish')
+    client.sends('SEND', { destination: '/keep/b', receipt: 'r' }, 'y')
+    await client.getsReceipts('r')
+  })
+
+  test('with errors: keep in a part of it the connection is closed', async () => {
+    const { stage, client } = await working()
+    stage.main.holds('publish')
+    client.sends('BEGIN', { transaction: 't' })
+    client.sends('SEND', { destination: '/keep/b', transaction: 't' }, 'x')
+    client.sends('SEND', { destination: '/queue/b', transaction: 't' }, 'y')
+    client.sends('COMMIT', { transaction: 't', receipt: 'c' })
+    await stage.settles()
+    stage.main.publishes[0]!.refuse('not-found')
+    stage.main.publishes[1]!.give()
+    await client.isRefused('transaction-failed', 1008, { 'receipt-id': 'c' })
+  })
+})
+
+describe('an ACK that cannot be', () => {
+  test.each(['/queue/a', '/keep/a'])('stale at COMMIT: ERROR before anything is done (%s)', async (destination) => {
+    const { stage, client, subscription, ids } = await working({}, '1.2', destination)
+    client.sends('BEGIN', { transaction: 't' })
+    client.sends('SEND', { destination, transaction: 't' }, 'x')
+    client.sends('ACK', { ...ids[0], transaction: 't' })
+    subscription.lost()
+    client.sends('COMMIT', { transaction: 't', receipt: 'c' })
+    if (destination === '/keep/a') await client.getsError('stale-ack', { 'receipt-id': 'c' })
+    else await client.isRefused('stale-ack', 1008, { 'receipt-id': 'c' })
+    expect(stage.main.published).toEqual([])
+    expect(subscription.settled).toEqual([])
+  })
+
+  test('of a subscription that the broker has ended: the same', async () => {
+    const { stage, client, subscription, ids } = await working({}, '1.2', '/keep/a')
+    client.sends('BEGIN', { transaction: 't' })
+    client.sends('SEND', { destination: '/keep/a', transaction: 't' }, 'x')
+    client.sends('ACK', { ...ids[0], transaction: 't' })
+    subscription.end('cancelled')
+    await client.getsError('cancelled', { subscription: 'sub' })
+    client.sends('COMMIT', { transaction: 't', receipt: 'c' })
+    await client.getsError('stale-ack', { 'receipt-id': 'c' })
+    expect(stage.main.published).toEqual([])
+  })
+
+  test('acknowledged outside meanwhile: ERROR before anything is done', async () => {
+    const { stage, client, ids } = await working()
+    client.sends('BEGIN', { transaction: 't' })
+    client.sends('SEND', { destination: '/queue/b', transaction: 't' }, 'x')
+    client.sends('ACK', { ...ids[0], transaction: 't' })
+    client.sends('ACK', ids[0])
+    client.sends('COMMIT', { transaction: 't', receipt: 'c' })
+    await client.isRefused('unknown-ack', 1008, { 'receipt-id': 'c' })
+    expect(stage.main.published).toEqual([])
+  })
+
+  test('stale after all was published: RECEIPTs say so, for the message comes again', async () => {
+    const { stage, client, subscription, ids } = await working()
+    stage.main.holds('publish')
+    client.sends('BEGIN', { transaction: 't' })
+    client.sends('SEND', { destination: '/queue/b', transaction: 't' }, 'x')
+    client.sends('ACK', { ...ids[0], transaction: 't', receipt: 'a' })
+    client.sends('COMMIT', { transaction: 't', receipt: 'c' })
+    await stage.settles()
+    subscription.lost()
+    stage.main.publish.give()
+    await client.gets('RECEIPT', { 'receipt-id': 'a', 'bridge-stale': 'true' })
+    await client.gets('RECEIPT', { 'receipt-id': 'c', 'bridge-stale': 'true' })
+  })
+})
