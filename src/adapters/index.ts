@@ -25,7 +25,12 @@ export interface Adapter extends Fragment {
   load(): Promise<AdapterFactory>
 }
 
+/** What a `fields.ts` says, and nothing else of it. */
+function of({ brokerFields, routeFields }: Fragment): Fragment {
+  return { brokerFields, routeFields }
+}
+
 export const adapters: ReadonlyMap<string, Adapter> = new Map([
-  ['memory', { ...memory, load: async () => (await import('./memory/index.ts')).memoryBroker }],
-  ['rabbitmq', { ...rabbitmq, load: async () => (await import('./rabbitmq/index.ts')).rabbitmqBroker }],
+  ['memory', { ...of(memory), load: async () => (await import('./memory/index.ts')).memoryBroker }],
+  ['rabbitmq', { ...of(rabbitmq), load: async () => (await import('./rabbitmq/index.ts')).rabbitmqBroker }],
 ])

@@ -20,10 +20,3 @@ export interface SessionObserver {
   /** A subscription has had no credit for a minute: its client does not acknowledge. */
   starved(session: SessionLabel, subscription: string, destination: string): void
 }
-
-export const silentSessionObserver: SessionObserver = {
-  connected() {},
-  closed() {},
-  failed() {},
-  starved() {},
-}

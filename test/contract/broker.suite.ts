@@ -15,7 +15,7 @@ import { settling } from './cases/settling.ts'
 import type { BrokerHarness } from './harness.ts'
 import { type Case, Scene } from './scene.ts'
 
-export type { BrokerHarness, Faults, Spot, Stage } from './harness.ts'
+export type { BrokerHarness, Spot, Stage } from './harness.ts'
 
 const GROUPS = { messages, deliveries, settling, lifetimes, durables, outages }
 

@@ -7,6 +7,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -60,6 +61,7 @@ export class Rabbit implements AsyncDisposable {
   readonly #exit = (): void => {
     this.#server?.kill('SIGKILL')
     this.#epmd?.kill('SIGKILL')
+    rmSync(this.#folder, { recursive: true, force: true })
   }
   #server: ChildProcess | undefined
   #epmd: ChildProcess | undefined

@@ -1,0 +1,299 @@
+/**
+ * Publishing for one identity: a connection of its own, the shared confirm channel, and what becomes of the unconfirmed when either dies.
+ *
+ *   connection lost   what may be sent again goes back to its links, in order, before anything newer; the rest is `outcome-unknown`
+ *   channel lost      the same, but the suspects go through the quarantine
+ *   blocked           nothing more is written; what is held or unconfirmed for too long is given up
+ */
+import type { ChannelModel } from 'amqplib'
+import type { Clock, Timer } from '../../broker/clock.ts'
+import { BrokerError } from '../../broker/errors.ts'
+import type { BrokerObserver } from '../../broker/observer.ts'
+import type { Connection, ConnectionEvents } from './connection.ts'
+import { type Declarer, exchangeKey } from './declare.ts'
+import {
+  closedError,
+  exchangeNamed,
+  isHardError,
+  largestMessage,
+  refusal,
+  replyCode,
+  unavailableError,
+} from './failure.ts'
+import { Lane } from './lane.ts'
+import type { Outbox } from './outbox.ts'
+import { HEADERS_BYTES } from './properties.ts'
+import type { Publication } from './publication.ts'
+import { Quarantine } from './quarantine.ts'
+
+export interface PublisherOptions {
+  readonly broker: string
+  /** A connection for publishing, not started. */
+  readonly connect: (events: ConnectionEvents) => Connection
+  readonly declarer: Declarer
+  readonly clock: Clock
+  readonly observer: BrokerObserver
+  readonly confirmTimeoutMs: number
+}
+
+/** Milliseconds between two looks at what is held. */
+const SWEEP_MS = 50
+/** Milliseconds between two looks for confirms that do not come. */
+const WATCH_MS = 5_000
+/** Seven short strings, and what is small. */
+const PROPERTIES_BYTES = 2_560
+/** Milliseconds that dispose waits for confirms that are under way. */
+const DRAIN_MS = 2_000
+
+export class Publisher implements AsyncDisposable {
+  readonly #options: PublisherOptions
+  readonly #connection: Connection
+  readonly #quarantine: Quarantine
+  /** Exchanges that this identity has published to. */
+  readonly #proved = new Set<string>()
+  readonly #waiting = new Set<Outbox>()
+  #shared: Lane | undefined
+  #sweeper: Timer | undefined
+  #watcher: Timer | undefined
+  /** Bytes of an AMQP frame on this connection; unlimited until it is known. */
+  #frame = Number.POSITIVE_INFINITY
+  #resent = 0
+  #refusesPlaces = false
+  /** Bytes; what the broker has said its largest message may be. */
+  #largest = Number.POSITIVE_INFINITY
+  #closed = false
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+    this.#connection = options.connect({
+      up: (model) => void this.#open(model),
+      lost: (cause) => this.#lost(cause),
+      failed: () => this.#arm(),
+      blocked: (reason) => (reason === undefined ? this.#resume() : this.#arm()),
+    })
+    this.#quarantine = new Quarantine({
+      open: (died, confirmed) => this.#openLane(died, confirmed),
+      isOpen: () => this.isOpen,
+      refuseKnown: (publication) => this.#refuseKnown(publication),
+      guilty: (publication, cause) => this.#guilty(publication, cause),
+      innocent: ({ draft }) => this.#proved.add(draft.exchange),
+      isProved: ({ draft }) => this.isProved(draft.exchange),
+      release: (publication) => this.#shared!.write(publication, options.clock.now()),
+      now: () => options.clock.now(),
+    })
+  }
+
+  /** Connects, if it does not yet; resolves with the outcome of the first attempt (undefined = up). */
+  start(): Promise<Error | undefined> {
+    return this.#connection.start()
+  }
+
+  /** A write would reach the broker now. */
+  get isOpen(): boolean {
+    return this.#shared?.isOpen === true && !this.#connection.isBlocked && !this.#closed
+  }
+
+  get largest(): number {
+    return this.#largest
+  }
+
+  /** It was ever refused for a routing key: RabbitMQ's topic permissions are in use. */
+  get refusesPlaces(): boolean {
+    return this.#refusesPlaces
+  }
+
+  /** Bytes of all headers of a message: with its properties they travel in one frame. */
+  get headersMost(): number {
+    return Math.min(HEADERS_BYTES, this.#frame - PROPERTIES_BYTES)
+  }
+
+  isProved(exchange: string): boolean {
+    return this.#proved.has(exchange)
+  }
+
+  /** Only while `isOpen`. */
+  write(publication: Publication, now: number): void {
+    if (this.#quarantine.size > 0 && this.#quarantine.holds(publication.place)) this.probe(publication)
+    else this.#shared!.write(publication, now)
+  }
+
+  probe(publication: Publication): void {
+    this.#quarantine.add(publication, false)
+    if (!this.isOpen) this.#arm()
+  }
+
+  wait(outbox: Outbox): void {
+    this.#waiting.add(outbox)
+    this.#arm()
+    void this.start()
+  }
+
+  leave(outbox: Outbox): void {
+    this.#waiting.delete(outbox)
+  }
+
+  /** What is not yet written is refused; what is gets a moment for its confirm. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    for (const outbox of [...this.#waiting]) outbox.refuse(closedError())
+    for (const publication of this.#quarantine.takeAll()) giveUp(publication)
+    await this.#drained()
+    this.#sweeper?.cancel()
+    this.#watcher?.cancel()
+    for (const publication of this.#shared?.takeAll() ?? []) giveUp(publication)
+    this.#shared = undefined
+    await this.#connection[Symbol.asyncDispose]()
+  }
+
+  async #openLane(died: (lane: Lane, cause: Error) => void, confirmed?: () => void): Promise<Lane> {
+    const model = this.#connection.model
+    if (model === undefined) throw unavailableError()
+    return Lane.open(model, died, confirmed)
+  }
+
+  async #open(model: ChannelModel): Promise<void> {
+    try {
+      const lane = await Lane.open(model, (died, cause) => this.#died(died, cause))
+      if (this.#connection.model !== model) return
+      this.#shared = lane
+      this.#frame = frameMax(model)
+      this.#watch()
+      this.#resume()
+    } catch {
+      // Either the connection is gone, or it has no channel for us: then a new one is the only way on.
+      if (this.#connection.model === model) model.close().catch(() => {})
+    }
+  }
+
+  #resume(): void {
+    const resent = this.#resent
+    this.#resent = 0
+    if (resent > 0) this.#options.observer.recovered(this.#options.broker, 0, resent)
+    this.#quarantine.next()
+    for (const outbox of [...this.#waiting]) outbox.pump()
+  }
+
+  #lost(cause: Error): void {
+    const unconfirmed = this.#shared?.takeAll() ?? []
+    this.#shared = undefined
+    // 541 is the broker's own trouble; other 5xx may be a publication's doing, and would come again with it.
+    const hard = isHardError(cause) && replyCode(cause) !== 541
+    this.#quarantine.lost(hard ? cause : undefined, (publication) => this.#giveUpOrHold(publication, cause))
+    this.#putAside(unconfirmed, cause, () => hard)
+    this.#arm()
+  }
+
+  /** The shared channel died, its connection lives: a client's doing that the checks did not foresee. */
+  #died(lane: Lane, cause: Error): void {
+    const unconfirmed = lane.takeAll()
+    if (lane !== this.#shared) return
+    this.#shared = undefined
+    this.#options.observer.channelLost(this.#options.broker, cause)
+    this.#learn(cause)
+    const named = exchangeNamed(cause)
+    if (named !== undefined) this.#proved.delete(named)
+    this.#putAside(unconfirmed, cause, ({ draft }) => named === undefined || draft.exchange === named)
+    const model = this.#connection.model
+    if (model !== undefined) void this.#open(model)
+  }
+
+  /** Suspects into quarantine, the others back to where they came from. */
+  #putAside(unconfirmed: readonly Publication[], cause: Error, isSuspect: (publication: Publication) => boolean): void {
+    const back = new Map<Publication['owner'], Publication[]>()
+    for (const publication of unconfirmed) {
+      if (publication.isSettled || this.#giveUpOrHold(publication, cause)) continue
+      this.#resent++
+      if (isSuspect(publication)) {
+        this.#quarantine.add(publication, true)
+        continue
+      }
+      const list = back.get(publication.owner)
+      if (list === undefined) back.set(publication.owner, [publication])
+      else list.push(publication)
+    }
+    for (const [owner, list] of back) owner.giveBack(list)
+  }
+
+  /** True: it will not be sent again. */
+  #giveUpOrHold(publication: Publication, cause: Error): boolean {
+    if (!publication.draft.resend) publication.abandon(cause)
+    else publication.hold(this.#options.clock.now(), true)
+    return publication.isSettled
+  }
+
+  #guilty(publication: Publication, cause: Error): void {
+    const { draft } = publication
+    this.#learn(cause)
+    const verdict = refusal(cause, draft.exchange === '' ? `queue "${draft.key}"` : `exchange "${draft.exchange}"`)
+    if (verdict === undefined || verdict.code === 'precondition-failed') {
+      publication.reject(new BrokerError('bad-message', 'the broker does not accept such a message', { cause }))
+      return
+    }
+    // A topic permission is about this routing key only.
+    const isTopic = /access to topic/i.test(cause.message)
+    this.#refusesPlaces ||= isTopic
+    this.#proved.delete(draft.exchange)
+    this.#options.declarer.remember(isTopic ? publication.place : exchangeKey(draft.exchange), verdict)
+    publication.reject(verdict)
+  }
+
+  #refuseKnown(publication: Publication): boolean {
+    const { declarer } = this.#options
+    const verdict = declarer.known(publication.exchangeKey) ?? declarer.known(publication.place)
+    if (!(verdict instanceof BrokerError)) return false
+    publication.reject(verdict)
+    return true
+  }
+
+  #learn(cause: Error): void {
+    this.#largest = Math.min(this.#largest, largestMessage(cause) ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** A broker that is there and never confirms: a quorum queue without its majority. */
+  #watch(): void {
+    const { clock, confirmTimeoutMs } = this.#options
+    this.#watcher?.cancel()
+    this.#watcher = clock.after(Math.min(WATCH_MS, confirmTimeoutMs), () => {
+      this.#shared?.expire(clock.now() - confirmTimeoutMs)
+      this.#quarantine.expire(clock.now() - confirmTimeoutMs)
+      if (this.#shared !== undefined && !this.#closed) this.#watch()
+    })
+  }
+
+  #arm(): void {
+    if (this.#sweeper !== undefined || this.#closed) return
+    const isNeeded = this.#waiting.size > 0 || this.#connection.isBlocked || this.#quarantine.size > 0
+    if (isNeeded) this.#sweeper = this.#options.clock.after(SWEEP_MS, () => this.#sweep())
+  }
+
+  #sweep(): void {
+    this.#sweeper = undefined
+    const now = this.#options.clock.now()
+    for (const outbox of [...this.#waiting]) outbox.sweep(now)
+    if (this.isOpen) this.#quarantine.next()
+    else {
+      this.#shared?.sweep(now)
+      this.#quarantine.sweep(now)
+    }
+    this.#arm()
+  }
+
+  async #drained(): Promise<void> {
+    const { clock } = this.#options
+    const deadline = clock.now() + DRAIN_MS
+    while (this.#shared?.isOpen && this.#shared.unconfirmed > 0 && clock.now() < deadline) {
+      await new Promise<void>((resolve) => clock.after(10, resolve))
+    }
+  }
+}
+
+/** What client and broker have agreed on; amqplib keeps it to itself. */
+function frameMax(model: ChannelModel): number {
+  const { frameMax } = model.connection as { readonly frameMax?: unknown }
+  return typeof frameMax === 'number' && frameMax > 0 ? frameMax : Number.POSITIVE_INFINITY
+}
+
+function giveUp(publication: Publication): void {
+  if (publication.wasWritten) publication.abandon(closedError())
+  else publication.reject(closedError())
+}
