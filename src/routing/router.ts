@@ -50,6 +50,12 @@ export class Router {
     return place
   }
 
+  /** What follows an ERROR about a destination that has no place: the `errors` of the route that it meant; close when it means none. */
+  errorsOf(destination: string): 'close' | 'keep' {
+    const meant = this.#routes.find(({ pattern }) => pattern.match(destination) !== undefined)
+    return meant?.route.policy.errors ?? 'close'
+  }
+
   /**
    * The `destination` of a MESSAGE. An exact subscription gets the string it subscribed with. A wildcard one gets the way back of its own
    * route, in the separator the subscriber wrote; else that of the first route of the same broker that has one; else, since a MESSAGE must

@@ -28,8 +28,9 @@ const FLOWING = 16
 
 export function send(session: Session, frame: Frame): void {
   const receipt = header(frame, 'receipt')
-  const place = session.place(header(frame, 'destination')!)
+  const destination = header(frame, 'destination')!
   try {
+    const place = session.place(destination)
     const transaction = header(frame, 'transaction')
     const confirmed = receipt !== undefined || transaction !== undefined
     // What may wait for long is copied: a view would pin the whole chunk it came in, heart-beats and all.
@@ -39,7 +40,7 @@ export function send(session: Session, frame: Frame): void {
     if (transaction === undefined) enqueue(session, publication)
     else session.transactions.addSend(transaction, publication)
   } catch (error) {
-    session.fail(error, { receipt }, place.route.policy.errors)
+    session.fail(error, { receipt }, session.snapshot.router.errorsOf(destination))
   }
 }
 

@@ -18,9 +18,9 @@ import { within } from './waiting.ts'
 export function subscribe(session: Session, frame: Frame): void {
   const receipt = header(frame, 'receipt')
   const id = header(frame, 'id')
-  const place = session.place(header(frame, 'destination')!)
-  const { policy } = place.route
+  const destination = header(frame, 'destination')!
   try {
+    const place = session.place(destination)
     const subscription = request(session, frame, place, id)
     session.subscriptions.add(subscription)
     session.pending.begin(0)
@@ -29,7 +29,7 @@ export function subscribe(session: Session, frame: Frame): void {
       fail: (reason) => failed(session, subscription, receipt, reason),
     })
   } catch (error) {
-    session.fail(error, { receipt, subscription: id }, policy.errors)
+    session.fail(error, { receipt, subscription: id }, session.snapshot.router.errorsOf(destination))
   }
 }
 

@@ -37,9 +37,10 @@ export class HealthBoard {
     if (this.#sources.delete(source) && this.#sources.size > 0) this.#join(undefined)
   }
 
+  /** The observer is not told: it is the bridge's own doing. */
   close(): void {
-    this.#change('down', 'closed', undefined)
     this.#closed = true
+    this.#health = { state: 'down', since: this.#clock.now(), reason: 'closed' }
   }
 
   #join(cause: Error | undefined): void {
