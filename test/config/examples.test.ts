@@ -1,5 +1,7 @@
-/** The files in config/: each loads and passes every check that needs no broker; default.yaml is what the schema says. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+/** The files in config/ and the examples in the README: each passes every check that needs no broker; default.yaml is what the schema says. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { adapters, checkBridge } from '../../src/bridge.ts'
 import { defaultYaml } from '../../src/config/defaults.ts'
@@ -32,4 +34,22 @@ test.each(readdirSync(folder))('config/%s has no faults', async (name) => {
 test.each([...adapters.keys()])('there is an example for the adapter %s', (adapter) => {
   const { config } = load(new URL(`${adapter}.yaml`, folder).pathname)
   expect(Object.values(config.brokers).map((broker) => broker.adapter)).toEqual([adapter])
+})
+
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+const examples = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml!)
+
+test('the README has examples', () => {
+  expect(examples.length).toBeGreaterThan(1)
+})
+
+test.each(examples)('the README says something that works: %s', async (yaml) => {
+  const place = mkdtempSync(join(tmpdir(), 'stomp-bridge-'))
+  const file = join(place, 'bridge.yaml')
+  writeFileSync(file, yaml)
+  const env = { RABBITMQ_PASSWORD: 'secret' }
+  const loaded = loadConfig({ file, env, flags: {}, fragments: adapters, routing: routingFields })
+  rmSync(place, { recursive: true })
+  expect(loaded.describe(loaded.faults)).toEqual([])
+  await checkBridge(loaded.config)
 })
