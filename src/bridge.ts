@@ -10,7 +10,7 @@ import { Fanout } from './broker/fanout.ts'
 import { type BrokerObserver, silentBrokerObserver } from './broker/observer.ts'
 import { OutageWatch } from './broker/outage.ts'
 import { ConfigError, type Fault } from './config/errors.ts'
-import { checkExposure } from './config/exposure.ts'
+import { checkExposure, isExposed } from './config/exposure.ts'
 import { faultsOf } from './config/faults.ts'
 import type { Config } from './config/schema.ts'
 import { type OpsServer, type Readiness, serveOps } from './ops/http.ts'
@@ -71,7 +71,7 @@ async function plan(config: Config, observer: BrokerObserver): Promise<Plan> {
   }
   let routes: Route[] = []
   try {
-    routes = buildRoutes(config.routes, brokers, failed)
+    routes = buildRoutes(config.routes, brokers, failed, { exposed: isExposed(config) })
   } catch (error) {
     faults.push(...faultsOf(error))
   }

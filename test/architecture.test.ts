@@ -32,6 +32,7 @@ const HOUSE: Readonly<Record<string, Rule>> = {
   },
   'transports/': { libraries: ['ws'] },
   'adapters/memory/': { uses: ['broker/'], node: ['buffer', 'crypto'] },
+  'adapters/mqtt/': { uses: ['broker/'], libraries: ['mqtt'] },
   'adapters/rabbitmq/': { uses: ['broker/'], libraries: ['amqplib'] },
   // the registry: one lazy import per folder
   'adapters/index.ts': { uses: ['broker/', 'adapters/'], node: [] },

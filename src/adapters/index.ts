@@ -7,6 +7,7 @@ import type { Clock } from '../broker/clock.ts'
 import type { BrokerObserver } from '../broker/observer.ts'
 import type { Fragment } from '../broker/schema.ts'
 import * as memory from './memory/fields.ts'
+import * as mqtt from './mqtt/fields.ts'
 import * as rabbitmq from './rabbitmq/fields.ts'
 
 export interface AdapterDependencies {
@@ -32,5 +33,6 @@ function of({ brokerFields, routeFields }: Fragment): Fragment {
 
 export const adapters: ReadonlyMap<string, Adapter> = new Map([
   ['memory', { ...of(memory), load: async () => (await import('./memory/index.ts')).memoryBroker }],
+  ['mqtt', { ...of(mqtt), load: async () => (await import('./mqtt/index.ts')).mqttBroker }],
   ['rabbitmq', { ...of(rabbitmq), load: async () => (await import('./rabbitmq/index.ts')).rabbitmqBroker }],
 ])

@@ -49,6 +49,13 @@ export interface Traits {
   readonly confirms: boolean
   /** Deliveries can be settled one by one, and released. */
   readonly settles: boolean
+  /**
+   * Without `settles`: deliveries can be acknowledged in any order, but the broker hears of them in the order in which they came, and takes none
+   * back; `released` gives a message to the same subscription again (MQTT's PUBACK). Left out: no.
+   */
+  readonly defers?: boolean
+  /** Of a copy target: the broker has a word for its address, so that it may stand in `replyTo`. Left out: no. */
+  readonly answers?: boolean
   /** What nobody consumes is kept. */
   readonly stores: boolean
   /** copy: every subscription gets every message · compete: each message goes to one of them · once: a single answer. */
@@ -71,6 +78,8 @@ export interface Broker<T = unknown> extends AsyncDisposable {
    * Throws FieldError (path below the route), to which config/ adds the position.
    */
   route(options: Readonly<Record<string, unknown>>, names: readonly string[]): Route<T>
+  /** Keys of a route that are the bridge's (`nack`, `holdMs`) but that this kind of broker reads its own way: it finds them in `options`. */
+  readonly policyKeys?: readonly string[]
   traits(target: T): Traits
   /**
    * A client session begins to use this broker. With `credentials: 'client'` it rejects with `login-refused` or `broker-unavailable`; with a
@@ -89,6 +98,8 @@ export interface Route<T = unknown> {
   readonly arguments: readonly string[]
   /** One line for the start-up page: `exchange amq.topic, key {key}`. */
   readonly summary: string
+  /** What the broker's `policyKeys` come to, in the bridge's own words. */
+  readonly policy?: { readonly holdMs?: number; readonly nack?: 'requeue' | 'reject' }
 }
 
 export interface Link<T = unknown> extends AsyncDisposable {
@@ -104,6 +115,12 @@ export interface Link<T = unknown> extends AsyncDisposable {
   subscribe(target: T, options: SubscribeOptions, sink: Sink<T>): Subscription<T>
   /** Equal keys receive equal messages; undefined: never share. The identity towards the broker is part of it. */
   shareKey(target: T, options: SubscribeOptions): string | undefined
+  /**
+   * What the target keeps for every new subscriber (MQTT's retained messages), for one that gets its deliveries from a shared subscription: that
+   * brings none of it, for they would reach everybody, or nobody. To be called when live deliveries reach the subscriber: what he has heard
+   * live meanwhile is left out. `deliver` may be called until the promise resolves; it never rejects. Left out: nothing is kept.
+   */
+  kept?(target: T, deliver: (delivery: Delivery<T>) => void): Promise<void>
   /** Another link of the same identity, whose life does not depend on this one: what the fan-out subscribes with. Needs no credentials. */
   fork(): Link<T>
 }
@@ -163,6 +180,8 @@ export interface Subscription<T = unknown> extends AsyncDisposable {
   readonly address: T
   /** `tags` ascending. Resolves, when the settlement is handed to an open connection, to those that were stale or unknown. Never rejects. */
   settle(tags: readonly number[], outcome: Outcome): Promise<readonly number[]>
+  /** With `defers`: this tag is settled, but the broker will not hear of it before an older one is: until then a lost connection gives it again. */
+  isDeferred?(tag: number): boolean
   /** No deliver() after it resolves; what is unsettled stays ours and settle() still works. `forget`: a durable subscription ends for good. */
   stop(forget?: boolean): Promise<void>
 }

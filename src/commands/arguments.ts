@@ -9,6 +9,7 @@ const COMMANDS = ['serve', 'check', 'healthcheck'] as const
 const OPTIONS = {
   config: { type: 'string', short: 'c' },
   rabbitmq: { type: 'string' },
+  mqtt: { type: 'string' },
   host: { type: 'string' },
   port: { type: 'string' },
   help: { type: 'boolean', short: 'h' },

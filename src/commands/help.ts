@@ -2,7 +2,7 @@
 import { version as number } from '../version.ts'
 import { EXIT, type Host } from './command.ts'
 
-const HELP = `stomp-bridge: STOMP over WebSocket in front of RabbitMQ and an embedded memory broker
+const HELP = `stomp-bridge: STOMP over WebSocket in front of RabbitMQ, MQTT brokers and an embedded memory broker
 
 Usage
   stomp-bridge [serve] [options]    run; without options: the memory broker on ws://127.0.0.1:15674/ws
@@ -12,6 +12,7 @@ Usage
 Options
   -c, --config FILE     configuration, YAML or JSON; config/default.yaml shows all of it
       --rabbitmq URL    in front of a RabbitMQ: amqp://host:5672 (clients log in themselves) or amqp://user:password@host:5672
+      --mqtt URL        in front of an MQTT broker: mqtt://host:1883 or mqtts://user:password@host:8883
       --host HOST       listen address, default 127.0.0.1
       --port PORT       listen port, default 15674
   -h, --help

@@ -10,6 +10,11 @@ function isLoopback(host: string): boolean {
   return name === 'localhost' || name === '::1' || (isIPv4(name) && name.startsWith('127.'))
 }
 
+/** Other machines can reach it. */
+export function isExposed({ listen }: Config): boolean {
+  return !isLoopback(listen.host)
+}
+
 /** Whether clients without a login are let in, where no broker checks logins. */
 function allowsAnonymous({ auth, listen }: Config): boolean {
   return auth.anonymous ?? isLoopback(listen.host)

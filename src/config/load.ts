@@ -15,6 +15,8 @@ export interface Flags {
   readonly port?: string
   /** URL of a RabbitMQ: one broker `rabbit` with the preset `rabbitmq`. */
   readonly rabbitmq?: string
+  /** URL of an MQTT broker: one broker `mqtt` with the preset `mqtt`. */
+  readonly mqtt?: string
 }
 
 export interface LoadOptions {
@@ -41,6 +43,9 @@ export interface LoadResult {
 /** Dotted paths of the flags that are scalar options. */
 const FLAG_PATHS = { host: 'listen.host', port: 'listen.port' } as const
 
+/** Flags that stand for a broker and its preset. */
+const URL_FLAGS = ['rabbitmq', 'mqtt'] as const
+
 export function loadConfig(options: LoadOptions): LoadResult {
   const { file, env, flags, fragments, routing } = options
   const source = file === undefined ? undefined : new Source(file, env)
@@ -49,8 +54,12 @@ export function loadConfig(options: LoadOptions): LoadResult {
   const values = readScalars(scalarTree, env, flagTexts(flags), faults)
   const standard = standardEntries(flags)
   const isBare = writtenBrokers === undefined && writtenRoutes === undefined
-  if (!isBare && flags.rabbitmq !== undefined) {
-    faults.push({ path: [], message: '--rabbitmq is for files without brokers and routes', offset: 0 })
+  const urls = URL_FLAGS.filter((name) => flags[name] !== undefined)
+  if (!isBare && urls.length > 0) {
+    faults.push({ path: [], message: `--${urls[0]} is for files without brokers and routes`, offset: 0 })
+  }
+  if (urls.length > 1) {
+    faults.push({ path: [], message: '--rabbitmq and --mqtt together need a file: see config/both.yaml', offset: 0 })
   }
   const brokersIn = isBare ? standard.brokers : writtenBrokers
   const brokers = readBrokers(brokersIn, fragments, faults)
@@ -89,14 +98,17 @@ function flagTexts(flags: Flags): Map<string, string> {
   return texts
 }
 
-function standardEntries({ rabbitmq }: Flags): { brokers: Record<string, BrokerConfig>; routes: RouteConfig[] } {
-  if (rabbitmq === undefined) {
-    return { brokers: { local: { adapter: 'memory' } }, routes: [{ preset: 'memory', broker: 'local' }] }
+function standardEntries({ rabbitmq, mqtt }: Flags): { brokers: Record<string, BrokerConfig>; routes: RouteConfig[] } {
+  if (rabbitmq !== undefined) {
+    return {
+      brokers: { rabbit: { adapter: 'rabbitmq', url: rabbitmq } },
+      routes: [{ preset: 'rabbitmq', broker: 'rabbit' }],
+    }
   }
-  return {
-    brokers: { rabbit: { adapter: 'rabbitmq', url: rabbitmq } },
-    routes: [{ preset: 'rabbitmq', broker: 'rabbit' }],
+  if (mqtt !== undefined) {
+    return { brokers: { mqtt: { adapter: 'mqtt', url: mqtt } }, routes: [{ preset: 'mqtt', broker: 'mqtt' }] }
   }
+  return { brokers: { local: { adapter: 'memory' } }, routes: [{ preset: 'memory', broker: 'local' }] }
 }
 
 /** A broker without a known adapter is left out and told; that a route then misses it is no fault of the route. */
@@ -130,7 +142,10 @@ function originOutside({ path }: Fault, dotted: string, env: Environment, flags:
     if (FLAG_PATHS[name] === dotted && flags[name] !== undefined) return `--${name}`
   }
   const isEntry = path[0] === 'brokers' || path[0] === 'routes'
-  if (isEntry) return flags.rabbitmq === undefined ? undefined : '--rabbitmq'
+  if (isEntry) {
+    const flag = URL_FLAGS.find((name) => flags[name] !== undefined)
+    return flag && `--${flag}`
+  }
   const name = environmentName(path)
   return path.length > 0 && env[name] !== undefined && env[name] !== '' ? `environment ${name}` : undefined
 }

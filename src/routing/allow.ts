@@ -7,12 +7,12 @@
  *   x-queue-name  auto-delete  x-message-ttl …                one argument header, by its name
  *   all                                                       everything
  *
- * `durable`, `persistent` and `exclusive` need no word: a durable subscription belongs to the user's identity, and what exclusive may not be is
- * refused by the adapter.
+ * `durable`, `persistent`, `exclusive` and `retain` need no word: a durable subscription belongs to the user's identity, what exclusive may not be
+ * is refused by the adapter, and so is `retain:true` where the route does not say `retain: true`.
  */
 import { FieldError } from '../broker/errors.ts'
 
-const FREE: ReadonlySet<string> = new Set(['durable', 'persistent', 'exclusive'])
+const FREE: ReadonlySet<string> = new Set(['durable', 'persistent', 'exclusive', 'retain'])
 
 /** The words of one route, or everything. */
 export type Grant = 'all' | ReadonlySet<string>

@@ -27,17 +27,25 @@ export const routingFields = {
 /** A route but for its index. */
 type Draft = Omit<Route, 'index'>
 
+/** How a bridge is placed, where that makes a difference to what presets open. */
+export interface Setting {
+  /** Other machines can reach it. */
+  readonly exposed: boolean
+}
+
 type Report = (path: readonly (string | number)[], rule: string) => void
 
 /**
  * @param brokers by the names that routes use
  * @param failed brokers that could not be made, for faults told elsewhere: routes to them are checked as far as that goes, and left out
+ * @param setting decides what a preset's `send` is when it is not given
  * @throws AggregateError whose `errors` are FieldErrors, one per fault, paths like `['routes', 3, 'routingKey']`
  */
 export function buildRoutes(
   entries: readonly RouteEntry[],
   brokers: ReadonlyMap<string, Broker>,
   failed: ReadonlySet<string> = new Set(),
+  setting: Setting = { exposed: false },
 ): Route[] {
   const faults = new Map<string, FieldError>()
   const drafts = entries.flatMap((entry, index) => {
@@ -47,7 +55,7 @@ export function buildRoutes(
       // The routes of one preset break the same rule all together: once is enough.
       if (!faults.has(key)) faults.set(key, new FieldError(whole, rule))
     }
-    return buildEntry(entry, brokers, failed, report)
+    return buildEntry(entry, brokers, failed, setting, report)
   })
   if (faults.size > 0) throw new AggregateError(faults.values(), 'routes have faults')
   return drafts.map((draft, index) => ({ index, ...draft }))
@@ -57,15 +65,20 @@ function buildEntry(
   entry: RouteEntry,
   brokers: ReadonlyMap<string, Broker>,
   failed: ReadonlySet<string>,
+  setting: Setting,
   report: Report,
 ): Draft[] {
-  const base = readPolicy(entry, (fault) => report(fault.path, fault.message))
   const broker = findBroker(entry.broker, brokers, failed, report)
+  const base = readPolicy(entry, broker?.policyKeys ?? [], (fault) => report(fault.path, fault.message))
   const preset = entry.preset
   if (preset !== undefined) {
     if (entry.destination !== undefined) report(['destination'], 'a preset brings its own destinations')
     const found = typeof preset === 'string' ? presets.get(preset) : undefined
-    if (found !== undefined) return broker === undefined ? [] : unfold(entry, found, broker, base, report)
+    if (found !== undefined) {
+      const asked = found.fields.some(({ name }) => name === 'send') ? { send: !setting.exposed } : {}
+      const options = { ...asked, ...readOptions(entry, found.fields, report) }
+      return broker === undefined ? [] : unfold(entry, found, options, broker, base, report)
+    }
     report(['preset'], `must be ${[...presets.keys()].join(' or ')}`)
     return []
   }
@@ -103,11 +116,12 @@ function plain(
   const draft = attempt(report, () => {
     const { names } = compilePattern(destination, ['destination'], reading)
     if (broker === undefined) return undefined
-    const adapter = broker.route(withoutOwnKeys(entry), names)
+    const adapter = broker.route({ ...withoutOwnKeys(entry), ...claimed(entry, broker) }, names)
     const grant = readAllow(entry.allow, broker.credentials === 'client' ? 'all' : new Set())
     checkWords(grant, new Set(), new Set(adapter.arguments))
     const policy: RoutePolicy = {
       ...base,
+      ...adapter.policy,
       send: 'open',
       subscribe: 'open',
       closedBy: undefined,
@@ -118,8 +132,14 @@ function plain(
   return draft === undefined ? [] : [draft]
 }
 
-function unfold(entry: RouteEntry, preset: Preset, broker: Broker, base: BasePolicy, report: Report): Draft[] {
-  const options = readOptions(entry, preset.fields, report)
+function unfold(
+  entry: RouteEntry,
+  preset: Preset,
+  options: Readonly<Record<string, unknown>>,
+  broker: Broker,
+  base: BasePolicy,
+  report: Report,
+): Draft[] {
   const grant =
     attempt(report, () => readAllow(entry.allow, broker.credentials === 'client' ? 'all' : new Set(preset.allow))) ??
     new Set<string>()
@@ -129,7 +149,8 @@ function unfold(entry: RouteEntry, preset: Preset, broker: Broker, base: BasePol
     entry[path[0] ?? ''] === undefined
       ? report(['preset'], `${String(entry.preset)} does not fit broker ${broker.name}: ${rule}`)
       : report(path, rule)
-  const drafts = routes.flatMap((route) => unfoldOne(route, broker, base, grant, misfit) ?? [])
+  const own = claimed(entry, broker)
+  const drafts = routes.flatMap((route) => unfoldOne(route, broker, { base, own, grant }, misfit) ?? [])
   if (drafts.length === routes.length) {
     const forms = new Set(routes.flatMap(({ word }) => word ?? []))
     attempt(report, () => checkWords(grant, forms, new Set(drafts.flatMap(({ adapter }) => adapter.arguments))))
@@ -137,19 +158,31 @@ function unfold(entry: RouteEntry, preset: Preset, broker: Broker, base: BasePol
   return drafts
 }
 
+/** What all routes of one entry have in common. */
+interface Common {
+  readonly base: BasePolicy
+  /** Keys of the bridge that the adapter reads. */
+  readonly own: Readonly<Record<string, unknown>>
+  readonly grant: Grant
+}
+
 function unfoldOne(
   route: PresetRoute,
   broker: Broker,
-  base: BasePolicy,
-  grant: Grant,
+  { base, own, grant }: Common,
   misfit: Report,
 ): Draft | undefined {
   const { verbatim = false, separator = '/' } = route
   const reading: PatternOptions = { verbatim, separator }
   const { names } = compilePattern(route.destination, ['preset'], reading)
-  const adapter = attempt(misfit, () => broker.route(route.options, names))
+  const adapter = attempt(misfit, () => broker.route({ ...route.options, ...own }, names))
   if (adapter === undefined) return undefined
-  const policy = { ...base, ...access(route, grant), allow: allowedArguments(grant, adapter.arguments) }
+  const policy = {
+    ...base,
+    ...adapter.policy,
+    ...access(route, grant),
+    allow: allowedArguments(grant, adapter.arguments),
+  }
   return { pattern: route.destination, reading, broker, adapter, policy }
 }
 
@@ -157,6 +190,7 @@ function access({ use, word }: PresetRoute, grant: Grant): Pick<RoutePolicy, 'se
   const open = opens(grant, word)
   const closedBy = open ? undefined : word
   if (use === 'reply-to') return { send: 'closed', subscribe: 'closed', closedBy }
+  if (use === 'listeners') return { send: 'closed', subscribe: open ? 'open' : 'closed', closedBy }
   if (open) return { send: 'open', subscribe: 'open', closedBy }
   return { send: use === 'answers' ? 'delivered' : 'closed', subscribe: 'closed', closedBy }
 }
@@ -171,6 +205,11 @@ function readOptions(entry: RouteEntry, fields: readonly Field[], report: Report
     else report([name], typeof standard === 'boolean' ? 'must be true or false' : 'must be a name')
   }
   return options
+}
+
+/** The bridge's keys that this kind of broker reads its own way. */
+function claimed(entry: RouteEntry, { policyKeys = [] }: Broker): Record<string, unknown> {
+  return Object.fromEntries(policyKeys.flatMap((name) => (entry[name] === undefined ? [] : [[name, entry[name]]])))
 }
 
 function withoutOwnKeys(entry: RouteEntry): Record<string, unknown> {

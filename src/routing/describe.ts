@@ -15,6 +15,8 @@ function use({ adapter, policy }: Route): string {
     const rest = send === 'delivered' ? '; SEND only to a reply-to that was received' : ''
     return `closed; opened by allow: [${closedBy}]${rest}`
   }
+  if (send === 'closed' && subscribe === 'open')
+    return `${adapter.summary}; SUBSCRIBE only, SEND is opened by send: true`
   if (send === 'closed' && subscribe === 'closed') return `${adapter.summary}; only in reply-to`
   return adapter.summary
 }

@@ -107,13 +107,18 @@ export const destinationFields: readonly Field[] = [
 
 /**
  * @param entry one of `routes:`, durations in milliseconds
+ * @param others keys that somebody else reads
  * @param fault called with each fault; the field then has its default
  */
-export function readPolicy(entry: Readonly<Record<string, unknown>>, fault: (error: FieldError) => void): BasePolicy {
+export function readPolicy(
+  entry: Readonly<Record<string, unknown>>,
+  others: readonly string[],
+  fault: (error: FieldError) => void,
+): BasePolicy {
   const policy: Record<string, unknown> = {}
   for (const { name, rule, default: standard } of POLICY) {
     policy[name] = standard
-    if (entry[name] === undefined) continue
+    if (entry[name] === undefined || others.includes(name)) continue
     try {
       policy[name] = rule(entry[name], name)
     } catch (error) {

@@ -12,9 +12,9 @@ export interface PresetRoute {
   readonly word: string | undefined
   /**
    * clients: SEND and SUBSCRIBE · reply-to: only the `reply-to` of a SEND, neither SEND nor SUBSCRIBE · answers: without its word, SEND only to
-   * names that the session received as `reply-to`; with it, everything.
+   * names that the session received as `reply-to`; with it, everything · listeners: SUBSCRIBE only.
    */
-  readonly use: 'clients' | 'reply-to' | 'answers'
+  readonly use: 'clients' | 'reply-to' | 'answers' | 'listeners'
   /** See PatternOptions. */
   readonly verbatim?: boolean
   readonly separator?: '.'
@@ -91,7 +91,51 @@ const rabbitmq: Preset = {
   },
 }
 
+const mqtt: Preset = {
+  fields: [
+    { name: 'group', default: 'stomp-bridge', description: 'the share name behind /queue: $share/<group>/…' },
+    {
+      name: 'send',
+      default: undefined,
+      description: 'whether clients may SEND; not given: only while listening on loopback',
+    },
+    { name: 'qos', default: undefined, description: 'see the same option of a route on an mqtt broker' },
+    { name: 'retain', default: undefined, description: 'see the same option of a route on an mqtt broker' },
+    { name: 'ack', default: undefined, description: 'see the same option of a route on an mqtt broker' },
+    {
+      name: 'ackTimeout',
+      default: undefined,
+      unit: 'ms',
+      description: 'see the same option of a route on an mqtt broker',
+    },
+    {
+      name: 'sessionExpiry',
+      default: undefined,
+      unit: 'ms',
+      description: 'see the same option of a route on an mqtt broker',
+    },
+  ],
+  allow: [],
+  routes({ group, send, ...options }) {
+    const use = send === false ? 'listeners' : 'clients'
+    return [
+      // RabbitMQ's and Spring's way to write topics: a dot or a slash parts levels.
+      {
+        destination: '/topic/{name+}',
+        options: { topic: '{name+}', separator: '.', ...options },
+        word: undefined,
+        use,
+        separator: '.',
+      },
+      { destination: '/queue/{name+}', options: { topic: '{name+}', group, ...options }, word: undefined, use },
+      // MQTT's own way.
+      { destination: '/{level+}', options: { topic: '{level+}', ...options }, word: undefined, use },
+    ]
+  },
+}
+
 export const presets: ReadonlyMap<string, Preset> = new Map([
   ['memory', memory],
+  ['mqtt', mqtt],
   ['rabbitmq', rabbitmq],
 ])

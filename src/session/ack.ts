@@ -58,13 +58,25 @@ function settleNow(session: Session, settlement: Settlement, id: string): void {
   }
   session.pending.begin(0)
   void subscription.settle(claim, outcome).then((stale) => {
-    session.receipt(receipt, stale.length > 0 ? STALE : [])
+    session.receipt(receipt, marksOf(subscription, claim, stale))
     session.pending.done(0)
   })
 }
 
 /** On the RECEIPT of an ACK that came too late (PROMISES §2). */
 export const STALE: readonly string[] = ['bridge-stale', 'true']
+/** … of one that the broker will hear of when an older message is acknowledged (PROMISES §6). */
+const DEFERRED: readonly string[] = ['bridge-deferred', 'true']
+
+/** What the RECEIPT of a settlement says beside its id. */
+export function marksOf(
+  subscription: ClientSubscription,
+  tags: readonly number[],
+  stale: readonly number[],
+): readonly string[] {
+  if (stale.length > 0) return STALE
+  return tags.some((tag) => subscription.isDeferred(tag)) ? DEFERRED : []
+}
 
 function find(session: Session, frame: Frame, id: string): ClientSubscription | undefined {
   const subscription = session.subscriptions.byNumber(Number.parseInt(id, 10))

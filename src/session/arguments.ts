@@ -56,5 +56,5 @@ export function closedText(place: Place, command: string): string {
 export function isArgument(place: Place, name: string, value: string): boolean {
   if (!place.route.adapter.arguments.includes(name)) return false
   if (name === 'durable') return place.traits.distribution === 'compete' && /^false$/i.test(value)
-  return name.startsWith('x-') || name === 'auto-delete' || name === 'exclusive'
+  return name.startsWith('x-') || name === 'auto-delete' || name === 'exclusive' || name === 'retain'
 }

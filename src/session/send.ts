@@ -73,8 +73,8 @@ function weight(frame: Frame): number {
 }
 
 /**
- * PROMISES §5: "`reply-to` is a temp-queue of this session or a destination that the client may SUBSCRIBE to; else forbidden". A topic is no
- * address that brokers have words for: it travels as a header, and STOMP clients at the other end read it as they would here.
+ * PROMISES §5: "`reply-to` is a temp-queue of this session or a destination that the client may SUBSCRIBE to; else forbidden". Where a topic is
+ * no address that the broker has words for, it travels as a header, and STOMP clients at the other end read it as they would here.
  */
 function setReplyTo(session: Session, message: Message, place: Place, replyTo: string): void {
   const answer = session.snapshot.router.resolve(replyTo)
@@ -89,7 +89,8 @@ function setReplyTo(session: Session, message: Message, place: Place, replyTo: s
   if (!own && answer.route.policy.subscribe !== 'open') {
     throw new PolicyError('forbidden', `reply-to ${brief(replyTo)}: this client may not subscribe to it`)
   }
-  if (answer.traits.distribution === 'copy') (message.headers as string[]).push('reply-to', replyTo)
+  if (answer.traits.distribution === 'copy' && answer.traits.answers !== true)
+    (message.headers as string[]).push('reply-to', replyTo)
   else message.properties.replyTo = answer.target
 }
 

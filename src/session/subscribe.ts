@@ -52,8 +52,8 @@ function request(session: Session, frame: Frame, place: Place, id: string | unde
     throw new PolicyError('too-many-subscriptions', `a session may have ${limits.subscriptions} subscriptions`)
   }
   const ack = ackMode(frame)
-  if (ack !== 'auto' && !place.traits.settles) {
-    throw new BrokerError('unsupported', `ack:${ack} needs a broker that takes messages back; here it must be auto`)
+  if (ack !== 'auto' && !place.traits.settles && place.traits.defers !== true) {
+    throw new BrokerError('unsupported', `ack:${ack} means nothing to this destination; it must be auto`)
   }
   const options = subscribeOptions(session, frame, place, ack, collectArguments(frame, place, 'SUBSCRIBE'))
   return new ClientSubscription(session, { number: session.subscriptions.nextNumber(), id, place, ack, options })
@@ -134,7 +134,7 @@ function start(
   return within(session.house.clock, patience(subscription.place), session.ended, subscription.start(link)).then(
     () => {
       session.receipt(receipt)
-      subscription.open()
+      subscription.open(link)
       session.pending.done(0)
     },
     (reason: unknown) => failed(session, subscription, receipt, reason),

@@ -18,11 +18,9 @@ import { PolicyError } from './failure.ts'
 import { type Claim, Ledger } from './ledger.ts'
 import type { SentListener } from './outlet.ts'
 import type { Session } from './session.ts'
+import { Starvation } from './starvation.ts'
 
 export type AckMode = 'auto' | 'client' | 'client-individual'
-
-/** How long a subscription may stay without credit before the log says so. */
-const STARVED_AFTER_MS = 60_000
 
 export interface SubscriptionRequest {
   /** 1, 2, 3 … within the session. */
@@ -57,7 +55,7 @@ export class ClientSubscription implements Sink, SentListener, Member {
   #grace: Timer | undefined
   /** The close that a gap has called for. */
   #leaveTaking: Timer | undefined
-  #starving: Timer | undefined
+  readonly #starvation: Starvation
 
   constructor(session: Session, request: SubscriptionRequest) {
     this.#session = session
@@ -67,6 +65,9 @@ export class ClientSubscription implements Sink, SentListener, Member {
     this.ack = request.ack
     this.#options = request.options
     this.#ledger = request.ack === 'auto' ? undefined : new Ledger(request.ack)
+    this.#starvation = new Starvation(session.house.clock, () =>
+      session.house.observer.starved(session.label, this.name, this.place.destination),
+    )
     this.view = new MessageView(session.snapshot.router, request.place, request.id, session.version)
     this.#started = new Promise((resolve) => {
       this.#settleStarted = resolve
@@ -111,15 +112,19 @@ export class ClientSubscription implements Sink, SentListener, Member {
     return this.#membership.live
   }
 
-  /** The RECEIPT is written: deliveries may follow. */
-  open(): void {
+  /** The RECEIPT is written: deliveries may follow. `link` is asked for what is kept for new subscribers, of which a shared one brings nothing. */
+  open(link: Link): void {
     if (this.#state !== 'starting') return
     this.#state = 'open'
     if (this.#endedEarly !== undefined) {
       this.end(this.#endedEarly)
       return
     }
-    this.#membership?.audience.add(this)
+    if (this.#membership !== undefined) {
+      this.#membership.audience.add(this)
+      // For this member alone: its own numbers are free, for a shared subscription has those of its audience.
+      void link.kept?.(this.place.target, (delivery) => this.#state === 'open' && this.#write(delivery))
+    }
     for (const delivery of this.#held.splice(0)) this.deliver(delivery)
     this.#settleStarted()
   }
@@ -144,7 +149,7 @@ export class ClientSubscription implements Sink, SentListener, Member {
 
   lost(): void {
     this.#ledger?.lost()
-    this.#fed()
+    this.#starvation.end()
     // Stale before they were written: the broker gives them again, and twice would be once too many.
     if (this.#options.settle === 'each') this.#held = []
   }
@@ -186,6 +191,11 @@ export class ClientSubscription implements Sink, SentListener, Member {
     if (this.#state === 'stopping') this.#retire()
   }
 
+  /** Settled, and the broker will not hear of it before an older delivery is. */
+  isDeferred(tag: number): boolean {
+    return this.#own?.isDeferred?.(tag) ?? false
+  }
+
   look(tag: number): 'unknown' | 'stale' | 'out' {
     return this.#ledger?.look(tag) ?? 'unknown'
   }
@@ -196,7 +206,7 @@ export class ClientSubscription implements Sink, SentListener, Member {
 
   /** @returns the tags that turned out stale */
   async settle(tags: readonly number[], outcome: Outcome): Promise<readonly number[]> {
-    this.#fed()
+    this.#starvation.end()
     const stale = (await this.#own?.settle(tags, outcome)) ?? []
     if (this.#state === 'stopping') this.#retire()
     return stale
@@ -211,7 +221,7 @@ export class ClientSubscription implements Sink, SentListener, Member {
     if (this.#state === 'starting') await this.#started
     if (this.#state !== 'open') return
     this.#state = 'stopping'
-    this.#fed()
+    this.#starvation.end()
     this.#leave()
     try {
       await this.#own?.stop(forget)
@@ -236,7 +246,7 @@ export class ClientSubscription implements Sink, SentListener, Member {
     this.#state = 'ended'
     this.#settleStarted()
     this.#leaveTaking?.cancel()
-    this.#fed()
+    this.#starvation.end()
     this.#leave()
     this.#held = []
     void this.#own?.[Symbol.asyncDispose]()
@@ -259,7 +269,7 @@ export class ClientSubscription implements Sink, SentListener, Member {
     const frame = this.view.encode(delivery, messageId, marks)
     if (this.#ledger !== undefined) {
       this.#ledger.add(delivery.tag)
-      if (this.#ledger.size >= this.#options.credit) this.#starve()
+      if (this.#ledger.size >= this.#options.credit) this.#starvation.begin()
       this.#session.outlet.frame(frame)
     } else if (this.#options.settle === 'each') {
       this.#leaving++
@@ -284,16 +294,5 @@ export class ClientSubscription implements Sink, SentListener, Member {
     const { house, snapshot } = this.#session
     this.#grace?.cancel()
     this.#grace = house.clock.after(snapshot.limits.unsubscribeGraceMs, () => this.finish())
-  }
-
-  #starve(): void {
-    this.#starving ??= this.#session.house.clock.after(STARVED_AFTER_MS, () =>
-      this.#session.house.observer.starved(this.#session.label, this.name, this.place.destination),
-    )
-  }
-
-  #fed(): void {
-    this.#starving?.cancel()
-    this.#starving = undefined
   }
 }

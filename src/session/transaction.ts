@@ -5,7 +5,7 @@
 import type { Broker, Link } from '../broker/broker.ts'
 import { asError, BrokerError } from '../broker/errors.ts'
 import { type Frame, header } from '../stomp/frame.ts'
-import { type Settlement, STALE, unknown } from './ack.ts'
+import { marksOf, type Settlement, STALE, unknown } from './ack.ts'
 import { PolicyError } from './failure.ts'
 import { brief } from './headers.ts'
 import { type Publication, publish } from './send.ts'
@@ -197,9 +197,10 @@ async function settleAll(session: Session, { settlements }: Transaction): Promis
   for (const { subscription, tag, outcome, receipt } of settlements) {
     const claim = subscription.claim(tag)
     // Unknown now: an earlier cumulative ACK of the same transaction has settled it already.
-    const stale = claim === 'stale' || (claim !== 'unknown' && (await subscription.settle(claim, outcome)).length > 0)
-    anyStale ||= stale
-    session.receipt(receipt, stale ? STALE : [])
+    const tags = typeof claim === 'string' ? [] : claim
+    const stale = claim === 'stale' ? [tag] : tags.length === 0 ? [] : await subscription.settle(tags, outcome)
+    anyStale ||= stale.length > 0
+    session.receipt(receipt, marksOf(subscription, tags, stale))
   }
   return anyStale
 }

@@ -11,6 +11,7 @@ test.each<[string, object]>([
   ['--config a.yaml', { command: 'serve', file: 'a.yaml', flags: {} }],
   ['-c a.yaml', { command: 'serve', file: 'a.yaml', flags: {} }],
   ['serve --config=a.yaml', { command: 'serve', file: 'a.yaml', flags: {} }],
+  ['--mqtt mqtt://x', { command: 'serve', file: undefined, flags: { mqtt: 'mqtt://x' } }],
   ['--rabbitmq amqp://x serve', { command: 'serve', file: undefined, flags: { rabbitmq: 'amqp://x' } }],
   ['--host 0.0.0.0 --port 80', { command: 'serve', file: undefined, flags: { host: '0.0.0.0', port: '80' } }],
   ['--port 1 --port 2', { command: 'serve', file: undefined, flags: { port: '2' } }],
@@ -57,7 +58,7 @@ describe('what does not exist is refused, with a near miss', () => {
 test('--help names every command and flag; --version says the version', async () => {
   const host = new FakeHost()
   expect(await run(['--help'], host)).toBe(EXIT.ok)
-  const words = ['check', 'healthcheck', '--config', '--rabbitmq', '--host', '--port', '--help', '--version']
+  const words = ['check', 'healthcheck', '--config', '--rabbitmq', '--mqtt', '--host', '--port', '--help', '--version']
   for (const word of words) expect(host.out).toContain(word)
   host.out = ''
   expect(await run(['--version'], host)).toBe(EXIT.ok)

@@ -32,6 +32,8 @@ export const OUTAGE_CASES = Object.keys(outages) as readonly (keyof typeof outag
 
 const CASE_MS = 60_000
 const BEGIN_MS = 120_000
+/** How long an exception waits for what does not come. */
+const IN_VAIN_MS = 1_500
 
 export function brokerContract(name: string, harness: BrokerHarness<CaseName>): void {
   describe(`${name} keeps the contract of the port`, () => {
@@ -52,14 +54,14 @@ function state(title: string, play: Case, harness: BrokerHarness<CaseName>): voi
   } else {
     it(
       `${title} [EXCEPTION: ${reason}]`,
-      () => expect(run(play, harness), 'the case passes: drop the exception').rejects.toThrow(),
+      () => expect(run(play, harness, IN_VAIN_MS), 'the case passes: drop the exception').rejects.toThrow(),
       CASE_MS,
     )
   }
 }
 
-async function run(play: Case, harness: BrokerHarness<CaseName>): Promise<void> {
-  await using scene = new Scene(await harness.stage())
+async function run(play: Case, harness: BrokerHarness<CaseName>, patienceMs?: number): Promise<void> {
+  await using scene = new Scene(await harness.stage(), patienceMs)
   await play(scene)
   expect(scene.violations, 'port rule 2: credit').toEqual([])
 }

@@ -34,6 +34,10 @@ export interface Stage extends AsyncDisposable {
    */
   leftovers?(): Promise<readonly string[]>
   readonly faults?: Faults
+  /** A message that was sent twice looks like two: there are no headers to mark it (MQTT 3.1.1). */
+  readonly isUnmarked?: boolean
+  /** The broker may mark as redelivered what nobody has seen: it gave it to a connection that was already leaving. */
+  readonly overmarks?: boolean
 }
 
 /** Ways to hurt. A TCP proxy between adapter and broker does all of them; killing the real process is faults/ affair. */

@@ -45,8 +45,8 @@ export class Consumer extends RecordingSink {
   readonly violations: string[] = []
   readonly #out = new Map<number, number>()
 
-  constructor(options: SubscribeOptions) {
-    super()
+  constructor(options: SubscribeOptions, patienceMs?: number) {
+    super(patienceMs)
     this.options = options
   }
 
@@ -87,7 +87,7 @@ export class Consumer extends RecordingSink {
   }
 
   /** Takes `count` deliveries and accepts each at once. */
-  async consume(count: number, ms = PATIENCE_MS): Promise<Delivery[]> {
+  async consume(count: number, ms?: number): Promise<Delivery[]> {
     const taken: Delivery[] = []
     while (taken.length < count) {
       const delivery = await this.next(ms)
@@ -100,13 +100,16 @@ export class Consumer extends RecordingSink {
 
 export class Scene {
   readonly stage: Stage
+  readonly #patienceMs: number
   readonly #links: Link[] = []
   readonly #consumers: Consumer[] = []
   #sessions = 0
   #own: Promise<Link> | undefined
 
-  constructor(stage: Stage) {
+  /** @param patienceMs how long its consumers wait for a delivery that should come */
+  constructor(stage: Stage, patienceMs = PATIENCE_MS) {
     this.stage = stage
+    this.#patienceMs = patienceMs
   }
 
   /** A new session of the service account. */
@@ -127,7 +130,7 @@ export class Scene {
 
   /** Likewise, without waiting for `live`. */
   subscribe(spot: Spot, options: Partial<SubscribeOptions>, link: Link): Consumer {
-    const consumer = new Consumer({ ...SUBSCRIBE, ...options })
+    const consumer = new Consumer({ ...SUBSCRIBE, ...options }, this.#patienceMs)
     consumer.subscription = link.subscribe(spot.target, consumer.options, consumer)
     consumer.subscription.live.catch(() => {})
     this.#consumers.push(consumer)

@@ -16,7 +16,8 @@ export class TcpProxy implements AsyncDisposable {
 
   /** @param target port on 127.0.0.1 */
   static async to(target: number): Promise<TcpProxy> {
-    const server = createServer()
+    // A goodbye is passed on: answered here, it would seem to have reached the far side.
+    const server = createServer({ allowHalfOpen: true })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     return new TcpProxy(server, target)
@@ -81,6 +82,7 @@ export class TcpProxy implements AsyncDisposable {
       this.#pairs.delete(pair)
     }
     far.on('error', part)
+    near.on('end', () => far.end())
     near.on('close', part)
     far.on('close', part)
     near.pipe(far, { end: false })

@@ -33,6 +33,7 @@ export interface RabbitPorts {
   readonly stomp: number
   readonly webStomp: number
   readonly management: number
+  readonly mqtt: number
   readonly dist: number
   readonly cli: number
   readonly epmd: number
@@ -199,6 +200,7 @@ export class Rabbit implements AsyncDisposable {
     if (plugins.some((plugin) => plugin.startsWith('rabbitmq_management'))) {
       lines.push('management.tcp.ip = 127.0.0.1', `management.tcp.port = ${ports.management}`)
     }
+    if (plugins.includes('rabbitmq_mqtt')) lines.push(`mqtt.listeners.tcp.1 = 127.0.0.1:${ports.mqtt}`)
     await writeFile(join(this.#folder, 'rabbitmq.conf'), [...lines, ...config, ''].join('\n'))
     await writeFile(join(this.#folder, 'enabled_plugins'), `[${plugins.join(',')}].\n`)
     // The cookie of a second start is the first one's: the file may not be written to.
@@ -263,7 +265,7 @@ export class Rabbit implements AsyncDisposable {
 
 /** Outside the ephemeral range, where every outgoing connection of this machine could take one of them meanwhile. */
 async function freePorts(): Promise<RabbitPorts> {
-  const names = ['amqp', 'stomp', 'webStomp', 'management', 'dist', 'epmd'] as const
+  const names = ['amqp', 'stomp', 'webStomp', 'management', 'mqtt', 'dist', 'epmd'] as const
   const found: Record<string, number> = {}
   const base = await freeBlock(names.length + 10)
   for (const [index, name] of names.entries()) found[name] = base + index

@@ -12,8 +12,13 @@ export class RecordingSink implements Sink {
   /** `lost` · `resumed` · `resumed with gap` · `end <code>`, in order. */
   readonly events: string[] = []
   ended: BrokerError | undefined
+  readonly #patienceMs: number
   #read = 0
   #wake: (() => void) | undefined
+
+  constructor(patienceMs = PATIENCE_MS) {
+    this.#patienceMs = patienceMs
+  }
 
   deliver(delivery: Delivery): void {
     this.all.push(delivery)
@@ -39,20 +44,20 @@ export class RecordingSink implements Sink {
   }
 
   /** The first delivery not yet read, now or as soon as it comes; rejects after `ms` milliseconds. One waiter at a time. */
-  async next(ms = PATIENCE_MS): Promise<Delivery> {
+  async next(ms = this.#patienceMs): Promise<Delivery> {
     if (this.#read === this.all.length) await this.#arrival(ms)
     return this.all[this.#read++]!
   }
 
   /** The next `count` deliveries. */
-  async take(count: number, ms = PATIENCE_MS): Promise<Delivery[]> {
+  async take(count: number, ms = this.#patienceMs): Promise<Delivery[]> {
     const taken: Delivery[] = []
     while (taken.length < count) taken.push(await this.next(ms))
     return taken
   }
 
   /** Resolves when `event` (see `events`; a prefix is enough) stands among the events from the `from`th on. */
-  async event(event: string, from = 0, ms = PATIENCE_MS): Promise<void> {
+  async event(event: string, from = 0, ms = this.#patienceMs): Promise<void> {
     await until(`the event "${event}"`, () => this.events.slice(from).some((each) => each.startsWith(event)), ms)
   }
 

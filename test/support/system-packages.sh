@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Installs the system packages that the tests need, only what is missing: a RabbitMQ to talk to and a browser to talk from.
+# Installs the system packages that the tests need, only what is missing: brokers to talk to and a browser to talk from.
 # The services are not started: the tests start their own, on free ports.
 set -euo pipefail
 
 # program that must be there, Debian package that brings it
 needed=(
   /usr/lib/rabbitmq/bin/rabbitmq-server rabbitmq-server
+  /usr/sbin/mosquitto mosquitto
+  /usr/bin/mosquitto_pub mosquitto-clients
+  /usr/bin/openssl openssl
   /usr/bin/chromium chromium
 )
 

@@ -41,10 +41,11 @@ export const deliveries = {
 
   async 'targets do not mix'(scene) {
     const [left, right] = [await scene.stage.queue(), await scene.stage.queue()]
+    const [port, starboard] = [await scene.consumer(left), await scene.consumer(right)]
     await scene.publish(left, 'left')
     await scene.publish(right, 'right')
-    expect(text(await (await scene.consumer(right)).next())).toBe('right')
-    expect(text(await (await scene.consumer(left)).next())).toBe('left')
+    expect(text(await starboard.next())).toBe('right')
+    expect(text(await port.next())).toBe('left')
   },
 
   async 'a queue gives no more than the credit; settling refills it'(scene) {
@@ -73,8 +74,8 @@ export const deliveries = {
   async 'a credit of one serves a thousand messages'(scene) {
     const queue = await scene.stage.queue()
     const link = await scene.link()
-    await Promise.all(numbered(1000).map((body) => scene.publishOn(link, queue, body, { receipt: false })))
     const patient = await scene.consumer(queue, { credit: 1 })
+    await Promise.all(numbered(1000).map((body) => scene.publishOn(link, queue, body, { receipt: false })))
     expect(texts(await patient.consume(1000))).toEqual(numbered(1000))
   },
 
@@ -110,8 +111,9 @@ export const deliveries = {
     for (const body of numbered(5)) await scene.publish(queue, body)
     expect(texts(await eager.take(5))).toEqual(numbered(5))
     await eager.subscription[Symbol.asyncDispose]()
+    const heir = await scene.consumer(queue)
     await scene.publish(queue, 'm6')
-    expect(await (await scene.consumer(queue)).next()).toMatchObject({
+    expect(await heir.next()).toMatchObject({
       redelivered: false,
       message: { body: Buffer.from('m6') },
     })

@@ -44,9 +44,9 @@ export const lifetimes = {
     const queue = await scene.stage.queue()
     const link = await scene.link()
     await scene.subscribe(queue, {}, link).subscription[Symbol.asyncDispose]()
+    const worker = await scene.consumer(queue, {}, link)
     await scene.publish(queue, 'm1')
-    const next = await (await scene.consumer(queue, {}, link)).next()
-    expect(text(next)).toBe('m1')
+    expect(text(await worker.next())).toBe('m1')
   },
 
   async 'a closed link refuses with closed'(scene) {

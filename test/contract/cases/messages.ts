@@ -104,9 +104,10 @@ export const messages = {
   async 'a kept body is not the publisher’s buffer'(scene) {
     const queue = await scene.stage.queue()
     const body = Buffer.from('as it was')
+    const worker = await scene.consumer(queue)
     await scene.publish(queue, message(body))
     body.fill('!')
-    expect(text(await (await scene.consumer(queue)).next())).toBe('as it was')
+    expect(text(await worker.next())).toBe('as it was')
   },
 
   async 'unawaited publishes reach a queue in call order'(scene) {
@@ -165,20 +166,22 @@ export const messages = {
     const nowhere = await need(scene.stage.nowhere?.bind(scene.stage), 'nowhere')()
     const queue = await scene.stage.queue()
     const link = await scene.link()
+    const worker = await scene.consumer(queue)
     const lost = expect(scene.publishOn(link, nowhere, 'x')).rejects.toMatchObject({ code: 'not-found' })
     await scene.publishOn(link, queue, 'after it')
     await lost
-    expect(text(await (await scene.consumer(queue)).next())).toBe('after it')
+    expect(text(await worker.next())).toBe('after it')
   },
 
   async 'a forbidden publish is refused with forbidden, and the link goes on'(scene) {
     const forbidden = await need(scene.stage.forbidden?.bind(scene.stage), 'forbidden place')()
     const queue = await scene.stage.queue()
     const link = await scene.link()
+    const worker = await scene.consumer(queue)
     const refused = expect(scene.publishOn(link, forbidden, 'x')).rejects.toMatchObject({ code: 'forbidden' })
     await scene.publishOn(link, queue, 'after it')
     await refused
-    expect(text(await (await scene.consumer(queue)).next())).toBe('after it')
+    expect(text(await worker.next())).toBe('after it')
   },
 
   async 'every refusal is a BrokerError with a line for the client'(scene) {

@@ -6,19 +6,20 @@ import { type Case, numbered } from '../scene.ts'
 export const settling = {
   async 'accepted is gone for good'(scene) {
     const queue = await scene.stage.queue()
-    for (const body of numbered(3)) await scene.publish(queue, body)
     const worker = await scene.consumer(queue)
+    for (const body of numbered(3)) await scene.publish(queue, body)
     expect(await worker.accept(...(await worker.take(3)))).toEqual([])
     await worker.subscription[Symbol.asyncDispose]()
+    const heir = await scene.consumer(queue)
     await scene.publish(queue, 'm4')
-    const next = await (await scene.consumer(queue)).next()
+    const next = await heir.next()
     expect([text(next), next.redelivered]).toEqual(['m4', false])
   },
 
   async 'released comes again, marked, before what came after it'(scene) {
     const queue = await scene.stage.queue()
-    for (const body of numbered(3)) await scene.publish(queue, body)
     const worker = await scene.consumer(queue, { credit: 1 })
+    for (const body of numbered(3)) await scene.publish(queue, body)
     const first = await worker.next()
     expect([text(first), first.redelivered]).toEqual(['m1', false])
     expect(await worker.release(first)).toEqual([])
@@ -30,8 +31,8 @@ export const settling = {
 
   async 'several released in one call come again in their old order'(scene) {
     const queue = await scene.stage.queue()
-    for (const body of numbered(6)) await scene.publish(queue, body)
     const worker = await scene.consumer(queue, { credit: 4 })
+    for (const body of numbered(6)) await scene.publish(queue, body)
     await worker.release(...(await worker.take(4)))
     const order = await worker.consume(6)
     expect(texts(order)).toEqual(numbered(6))
