@@ -153,7 +153,8 @@ export class Client implements AsyncDisposable {
   /** Rejects when the connection ends before it holds, unless that is what is waited for. */
   async until(what: string, holds: () => boolean, ms = PATIENCE_MS): Promise<void> {
     await until(what, () => holds() || this.closed !== undefined, ms)
-    if (!holds()) throw new Error(`the connection ended with ${this.closed!.code} before ${what}`)
+    if (holds()) return
+    throw new Error(`the connection ended with ${this.closed!.code} before ${what}: ${this.errors.at(-1)?.body ?? ''}`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

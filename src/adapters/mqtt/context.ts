@@ -6,6 +6,7 @@ import type { Hub } from './hub.ts'
 import type { OwnSubscription } from './own.ts'
 import type { Publisher } from './publisher.ts'
 import type { RetainedReader } from './retained.ts'
+import type { Takeovers } from './takeovers.ts'
 
 export interface BrokerContext {
   readonly settings: BrokerSettings
@@ -17,6 +18,7 @@ export interface BrokerContext {
   readonly retained: RetainedReader
   /** Durable subscriptions that stand, by client id. */
   readonly durables: Map<string, OwnSubscription>
+  readonly takeovers: Takeovers
   /** An id that no other bridge gives. */
   nextId(): string
 }

@@ -13,13 +13,14 @@ import type { BrokerObserver } from '../../broker/observer.ts'
 import { Connection } from './connection.ts'
 import { Connections } from './connections.ts'
 import type { BrokerContext } from './context.ts'
-import { closedError } from './failure.ts'
+import { closedError, takenOver } from './failure.ts'
 import { type BrokerSettings, brokerSettings } from './fields.ts'
 import { Hub } from './hub.ts'
 import { MqttLink } from './link.ts'
 import { Publisher } from './publisher.ts'
 import { RetainedReader } from './retained.ts'
 import { compileRoute } from './route.ts'
+import { Takeovers } from './takeovers.ts'
 import type { MqttTarget } from './topics.ts'
 
 export type { MqttTarget } from './topics.ts'
@@ -83,6 +84,7 @@ export class MqttBroker implements Broker<MqttTarget> {
     this.#side = new Hub({ ...listening, retained: true }, false)
     const prefix = randomBytes(9).toString('base64url')
     let ids = 0
+    const durables: BrokerContext['durables'] = new Map()
     this.#context = {
       settings,
       clock,
@@ -90,7 +92,13 @@ export class MqttBroker implements Broker<MqttTarget> {
       connections,
       hub,
       retained: new RetainedReader(hub, this.#side, clock),
-      durables: new Map(),
+      durables,
+      takeovers: new Takeovers({
+        hub,
+        clientId: settings.clientId,
+        announce: (topic, text) => this.#connection.client?.publish(topic, text, { qos: 0 }),
+        taken: (clientId) => durables.get(clientId)?.end(takenOver()),
+      }),
       nextId: () => `${prefix}-${++ids}`,
     }
     this.#connection = this.#sharedConnection(connections.newClientId())

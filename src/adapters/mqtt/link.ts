@@ -100,7 +100,7 @@ export class MqttLink implements Link<MqttTarget> {
   }
 
   #open(target: MqttTarget, options: SubscribeOptions, sink: Sink<MqttTarget>): OwnSubscription {
-    const { connections, settings, clock, durables } = this.#context
+    const { connections, settings, clock, durables, takeovers } = this.#context
     if (options.settle === 'each' && target.rule.ack === 'refuse')
       throw new BrokerError('unsupported', 'this destination takes no acknowledgements')
     const clientId = options.durable === undefined ? undefined : durableId(settings.clientId, options.durable, target)
@@ -117,12 +117,14 @@ export class MqttLink implements Link<MqttTarget> {
       closed: () => {
         this.#subscriptions.delete(subscription)
         if (clientId !== undefined && durables.get(clientId) === subscription) durables.delete(clientId)
+        if (durables.size === 0) takeovers.rest()
       },
     })
     if (clientId !== undefined) {
       // "The newer session wins": with one client id the broker would let them throw each other out for ever.
       durables.get(clientId)?.end(takenOver())
       durables.set(clientId, subscription)
+      takeovers.take(clientId)
     }
     this.#subscriptions.add(subscription)
     try {

@@ -18,31 +18,7 @@ const SLACK = 96 * MIB
 export function slowClient(place: Place): void {
   describe('a client that stops reading', () => {
     test('on a shared topic: it is sent away, the others get everything', { timeout: LONG_MS }, async () => {
-      const { url } = place()
-      const limits = `limits: { outboundBytes: ${OUTBOUND} }`
-      await using bridge = await spawnBridge(inFrontOf(url, { rest: limits }))
-      const topic = `/topic/${fresh('busy')}`
-      await using slow = await Client.connect(bridge.url)
-      await using fast = await Client.connect(bridge.url)
-      const seen: number[] = []
-      fast.onMessage = ({ body }) => seen.push(body.readUInt32BE())
-      for (const each of [slow, fast]) await each.do('SUBSCRIBE', { id: 's', destination: topic, ack: 'auto' })
-      await using sender = await Client.connect(bridge.url)
-      await flood(sender, topic, 50)
-      await fast.until('the first 50', () => seen.length === 50)
-
-      slow.stopReading()
-      const before = await bridge.rss()
-      const grown = peak(bridge, before)
-      await flood(sender, topic, COUNT)
-      await fast.until('everything', () => seen.length === 50 + COUNT)
-      expect(seen.slice(50)).toEqual(Array.from({ length: COUNT }, (_, at) => at))
-      expect(await grown()).toBeLessThan(OUTBOUND + SLACK)
-      await until('it was sent away', () => bridge.log().includes('slow-consumer'))
-      slow.readAgain()
-      await slow.gone()
-      expect(slow.messages.length).toBeLessThan(50 + COUNT)
-      expect(fast.errors).toEqual([])
+      await slowOnTopic((rest) => inFrontOf(place().url, { rest }))
     })
 
     test('on a queue: credit holds it back, and what it has returns when it goes', { timeout: LONG_MS }, async () => {
@@ -106,6 +82,37 @@ export function slowClient(place: Place): void {
       expect(bodies(slow.messages)).toEqual([])
     })
   })
+}
+
+/**
+ * A client that stops reading a shared topic is sent away, and the other one gets everything.
+ * @param yaml a configuration with this section beside brokers and routes
+ */
+export async function slowOnTopic(yaml: (rest: string) => string): Promise<void> {
+  const limits = `limits: { outboundBytes: ${OUTBOUND} }`
+  await using bridge = await spawnBridge(yaml(limits))
+  const topic = `/topic/${fresh('busy')}`
+  await using slow = await Client.connect(bridge.url)
+  await using fast = await Client.connect(bridge.url)
+  const seen: number[] = []
+  fast.onMessage = ({ body }) => seen.push(body.readUInt32BE())
+  for (const each of [slow, fast]) await each.do('SUBSCRIBE', { id: 's', destination: topic, ack: 'auto' })
+  await using sender = await Client.connect(bridge.url)
+  await flood(sender, topic, 50)
+  await fast.until('the first 50', () => seen.length === 50)
+
+  slow.stopReading()
+  const before = await bridge.rss()
+  const grown = peak(bridge, before)
+  await flood(sender, topic, COUNT)
+  await fast.until('everything', () => seen.length === 50 + COUNT)
+  expect(seen.slice(50)).toEqual(Array.from({ length: COUNT }, (_, at) => at))
+  expect(await grown()).toBeLessThan(OUTBOUND + SLACK)
+  await until('it was sent away', () => bridge.log().includes('slow-consumer'))
+  slow.readAgain()
+  await slow.gone()
+  expect(slow.messages.length).toBeLessThan(50 + COUNT)
+  expect(fast.errors).toEqual([])
 }
 
 /** Numbered bodies of 64 KiB, each with its receipt. */
