@@ -32,6 +32,18 @@ describe.each(['MQTT 5', 'MQTT 3.1.1'])('over %s', (version) => {
     }
   })
 
+  test("a wildcard brings nothing of the bridge's own topics", async () => {
+    await using scene = place().scene()
+    const shared = await scene.subscribes(await scene.client(), '/topic/#')
+    const own = await scene.subscribes(await scene.client(), '/topic/#', { ack: 'client' })
+    await place().publishes('stomp-bridge/taken-over/x', 'not for clients', '-q', '1')
+    await place().publishes('open/1', 'for everybody', '-q', '1')
+    for (const { messages } of [shared, own]) {
+      await messages.find('the open one', ({ body }) => body === 'for everybody')
+      expect(bodies(messages.all)).not.toContain('not for clients')
+    }
+  })
+
   test('who has left hears nothing, and the others go on', async () => {
     await using scene = place().scene()
     const [one, two] = [await scene.client(), await scene.client()]

@@ -9,7 +9,7 @@ import { closedError } from './failure.ts'
 import type { Ear } from './filters.ts'
 import type { Hearing, Hub } from './hub.ts'
 import { inboundMessage } from './properties.ts'
-import { MqttTarget } from './topics.ts'
+import { isReserved, MqttTarget } from './topics.ts'
 
 export class ListeningSubscription implements Subscription<MqttTarget>, Ear {
   readonly address: MqttTarget
@@ -38,7 +38,7 @@ export class ListeningSubscription implements Subscription<MqttTarget>, Ear {
   }
 
   heard(packet: IPublishPacket): void {
-    if (this.#isOver) return
+    if (this.#isOver || isReserved(packet.topic)) return
     const { address } = this
     this.#sink.deliver({
       message: inboundMessage(packet, (topic) => answerTarget(topic, address)),

@@ -21,7 +21,7 @@ import { type Held, InFlight } from './inflight.ts'
 import { answerTarget } from './listening.ts'
 import { inboundMessage } from './properties.ts'
 import { Subacks } from './subacks.ts'
-import type { MqttTarget } from './topics.ts'
+import { isReserved, type MqttTarget } from './topics.ts'
 
 export interface OwnContext {
   readonly protocol: 4 | 5
@@ -214,6 +214,7 @@ export class OwnSubscription implements Subscription<MqttTarget> {
 
   #received(packet: IPublishPacket, client: MqttClient): Disposition {
     if (this.#state === 'stopped' || this.#state === 'ended') return 'defer'
+    if (isReserved(packet.topic)) return 'ack'
     if (this.#mode === 'presettled') {
       this.#deliver(packet, packet.dup, ++this.#presettledTags)
       return 'ack'

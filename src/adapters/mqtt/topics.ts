@@ -12,6 +12,11 @@ import { textFault } from './text.ts'
 /** The first level of the bridge's own topics: no route reaches them. */
 const RESERVED = 'stomp-bridge'
 
+/** A message that came on one is for the bridge: a client's wildcard does not bring it. */
+export function isReserved(topic: string): boolean {
+  return topic.startsWith(`${RESERVED}/`)
+}
+
 export class MqttTarget {
   /** In MQTT's words: a topic name, or a topic filter without `$share`. */
   readonly topic: string
