@@ -137,8 +137,7 @@ export const outages = {
     await scene.faults.mute()
     const unknown = scene.publishOn(link, queue, 'm2', { ...holding, resend: false })
     const refused = expect(unknown).rejects.toMatchObject({ code: 'outcome-unknown' })
-    await scene.faults.sever()
-    await refused
+    await Promise.all([refused, scene.faults.sever()])
     await health(scene, true)
     await scene.publishOn(link, queue, 'm3', holding)
     const seen = texts(await worker.consume(2))
