@@ -1,6 +1,6 @@
 /**
  * The one place that knows the inside of the mqtt library. It has no way to acknowledge later: its pump handles one packet at a time and
- * stops, PINGRESP and all, until `handleMessage` has called back. What works (SEMANTICS §4.4a): call back at once with an error, upon
+ * stops, PINGRESP and all, until `handleMessage` has called back. What works: call back at once with an error, upon
  * which the library skips its own PUBACK and goes on; and send the PUBACK ourselves when its time has come.
  *
  * Both ends lean on what the library does not promise: package.json pins the exact version, test/contract/mqtt-library.test.ts fails the day
