@@ -1,121 +1,94 @@
 /**
- * Side by side: the bridge and RabbitMQ's own Web STOMP plugin in front of the same RabbitMQ, in turns. See README.md; `--help` tells the
- * options. Exit code 1 when a measurement failed, or a message was lost or came out of order.
+ * Side by side: the bridge on each of its brokers, and who else there is, in turns under the same load. See README.md; `--help` tells the
+ * options. Exit code 1 when it could not go on, or when a bridge failed, or lost a message or their order; never for a speed.
  */
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, mkdtemp } from 'node:fs/promises'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { startRabbit } from '../support/rabbitmq.ts'
-import type { Job, Measurement } from './generator/main.ts'
+import { Fleet, isAlive } from './fleet.ts'
+import type { Measurement } from './generator/main.ts'
 import { describeMachine } from './machine.ts'
-import { peers } from './peers/index.ts'
-import type { Rig, RunningPeer } from './peers/peer.ts'
-import { type Cell, summarise, table } from './report.ts'
-import { scenarios } from './scenarios/index.ts'
-import { PATIENCE_MS } from './scenarios/scenario.ts'
+import { measure } from './measure.ts'
+import { able, HELP, type Options, readOptions } from './options.ts'
+import type { Target } from './peers/peer.ts'
+import { type Cell, Report } from './report.ts'
+import { writeResults } from './results.ts'
+import type { Group, Scenario } from './scenarios/scenario.ts'
 
-const GENERATOR = new URL('./generator/main.ts', import.meta.url)
-/** To connect everybody, to come to rest, and twice to give up waiting. */
-const SLACK_MS = 20_000 + 2 * PATIENCE_MS
+/** Memory means something only in a process without a past, and a broker without one. */
+const FRESH: ReadonlySet<Group> = new Set(['idle', 'storm'])
 
-const OPTIONS = {
-  rounds: { type: 'string', default: '5' },
-  seconds: { type: 'string', default: '2' },
-  'warm-up': { type: 'string', default: '1' },
-  out: { type: 'string' },
-  only: { type: 'string', default: '' },
-  peers: { type: 'string', default: peers.map(({ name }) => name).join(',') },
-  profile: { type: 'boolean', default: false },
-  help: { type: 'boolean', default: false },
-} as const
+// What is running is killed when the process exits, which an unhandled signal would not let happen.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
-const HELP = `npm run bench -- [options]
-  --rounds N     how often each peer meets each scenario (5)
-  --seconds N    length of a measurement (2)
-  --warm-up N    seconds of the same load before it (1)
-  --only TEXT    scenarios whose name contains this
-  --peers A,B    of ${peers.map(({ name }) => name).join(', ')}; ratios are to the first
-  --out DIR      where results.json and results.md go (a new folder in ${tmpdir()})
-  --profile      CPU profiles of the peers written in JavaScript, into the same folder`
-
-const { values: options } = parseArgs({ options: OPTIONS })
-
+const options = readOptions(process.argv.slice(2))
 if (options.help) console.log(HELP)
-else process.exitCode = await bench()
+else if (options.list) list(options)
+else process.exitCode = await bench(options)
 
-async function bench(): Promise<number> {
-  const out = options.out ?? (await mkdtemp(join(tmpdir(), 'stomp-bridge-bench-')))
-  await mkdir(out, { recursive: true })
-  await using rabbit = await startRabbit({ plugins: ['rabbitmq_web_stomp'] })
-  const rabbitPid = Number((await rabbit.eval('os:getpid().')).replaceAll('"', ''))
-  const started = new Date().toISOString()
-  const machine = await describeMachine(rabbit)
-  const cells = await measureAll({ rabbit, rabbitPid, profiles: options.profile ? out : undefined })
-  const rows = summarise(cells)
-  const markdown = table(rows)
-  const { rounds, seconds, 'warm-up': warmUp } = options
-  const results = { started, machine, options: { rounds, seconds, warmUp }, rows, cells }
-  await writeFile(join(out, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`)
-  await writeFile(join(out, 'results.md'), `${describe(started, machine)}\n\n${markdown}`)
-  console.log(`\n${markdown}\n${out}`)
-  return rows.every(({ lost, disordered, failed }) => lost + disordered + failed === 0) ? 0 : 1
+function list({ scenarios, peers }: Options): void {
+  for (const scenario of scenarios) {
+    const names = able(peers, scenario).map(({ name }) => name)
+    console.log(`${scenario.quick ? '* ' : '  '}${scenario.group.padEnd(9)} ${scenario.name}: ${names.join(', ')}`)
+  }
+  console.log('* = also with --quick')
 }
 
-async function measureAll(rig: Rig): Promise<Cell[]> {
-  await using stack = new AsyncDisposableStack()
-  const running: [string, RunningPeer][] = []
-  for (const name of options.peers.split(',')) {
-    const peer = peers.find((known) => known.name === name)
-    if (peer === undefined) throw new Error(`no peer ${name}\n${HELP}`)
-    running.push([name, stack.use(await peer.start(rig))])
-  }
-  const chosen = scenarios.filter(({ name }) => name.includes(options.only))
+async function bench(options: Options): Promise<number> {
+  const out = options.out ?? (await mkdtemp(join(tmpdir(), 'stomp-bridge-bench-')))
+  await mkdir(out, { recursive: true })
+  await using fleet = new Fleet(options.profile ? out : undefined)
+  const started = new Date().toISOString()
+  const loadBefore = loadavg()[0]!
   const cells: Cell[] = []
-  for (let round = 1; round <= Number(options.rounds); round++) {
-    for (const { name: scenario, unit } of chosen) {
-      for (const [peer, { target }] of running) {
-        const warmUpMs = 1000 * Number(options['warm-up'])
-        const job: Job = { scenario, target, warmUpMs, measureMs: 1000 * Number(options.seconds) }
-        const result = await measure(job).catch((error: Error) => ({ error: error.message }))
-        cells.push({ scenario, unit, peer, round, result })
-        console.log(`${round}  ${scenario.padEnd(70)} ${peer.padEnd(8)} ${tell(result)}`)
+  const broken = await measureAll(fleet, options, cells).catch((error: Error) => error)
+  // What an hour has brought is not thrown away for what ended it.
+  if (broken !== undefined && cells.length === 0) throw broken
+  const machine = await describeMachine(loadBefore, await fleet.rabbit)
+  const report = new Report(cells)
+  const markdown = await writeResults(out, { started, machine, options, report })
+  console.log(`\n${markdown}\n${out}`)
+  if (broken !== undefined) console.error(`The run ended early: ${broken.message}`)
+  return broken === undefined && report.isSound ? 0 : 1
+}
+
+/**
+ * Round by round; within a scenario the peers follow one another at once, in turned order every other round.
+ * @param cells gets what is measured
+ * @throws Error when nothing could be compared any more: a peer does not start, RabbitMQ is gone
+ */
+async function measureAll(fleet: Fleet, options: Options, cells: Cell[]): Promise<undefined> {
+  for (let round = 1; round <= options.rounds; round++) {
+    for (const scenario of options.scenarios) {
+      const peers = able(options.peers, scenario)
+      for (const peer of round % 2 === 1 ? peers : peers.toReversed()) {
+        await fleet.check()
+        const target = await fleet.target(peer, FRESH.has(scenario.group))
+        const result = await meet(scenario, target, options).catch((error: Error) => ({ error: error.message }))
+        cells.push({ scenario, peer, round, result })
+        console.log(`${round}  ${scenario.name.padEnd(72)} ${peer.name.padEnd(16)} ${tell(result)}`)
       }
     }
   }
-  return cells
 }
 
-/** In a process of its own, which is killed when it takes too long. */
-async function measure(job: Job): Promise<Measurement> {
-  const timeout = job.warmUpMs + job.measureMs + SLACK_MS
-  const child = fork(GENERATOR, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'], timeout, killSignal: 'SIGKILL' })
-  const stderr: string[] = []
-  child.stderr!.on('data', (chunk) => stderr.push(String(chunk)))
-  let measurement: Measurement | undefined
-  child.once('message', (message: Measurement) => {
-    measurement = message
-  })
-  const closed = once(child, 'close')
-  child.send(job)
-  const [code, signal] = await closed
-  if (measurement === undefined) throw new Error(`${signal ?? `exit ${code}`} ${stderr.join('').trim()}`)
+async function meet(scenario: Scenario, target: Target, { warmUpMs, measureMs }: Options): Promise<Measurement> {
+  const measuring = measure({ scenario: scenario.name, target, warmUpMs, measureMs }, scenario.slackMs)
+  const fault = await measuring.then(
+    () => '',
+    (error: Error) => `; ${error.message}`,
+  )
+  // A peer that dies takes its figures with it, whatever the generator made of them; the next measurement starts it again.
+  if (!isAlive(target)) throw new Error(`it died${fault}`)
+  const measurement = await measuring
+  if (measurement.units === 0) throw new Error(`nothing came; ${measurement.lost} lost`)
   return measurement
 }
 
 function tell(result: Cell['result']): string {
-  if ('error' in result) return result.error
+  if ('error' in result) return `FAILED: ${result.error}`
   const rate = Math.round((1000 * result.units) / result.elapsedMs)
-  return `${rate} per second, ${result.lost} lost`
-}
-
-function describe(started: string, machine: Awaited<ReturnType<typeof describeMachine>>): string {
-  const { cpu, cores, memoryGiB, kernel, loadBefore, node, rabbitmq, erlang } = machine
-  const { rounds, seconds } = options
-  return [
-    `${started}: ${cores} × ${cpu}, ${memoryGiB} GiB, ${kernel}, load ${loadBefore.toFixed(2)} before the run;`,
-    `Node ${node}, RabbitMQ ${rabbitmq}, Erlang ${erlang}; medians (and range) of ${rounds} rounds of ${seconds} s.`,
-  ].join('\n')
+  const { generator: _, ...servers } = result.cpuNs
+  const cpu = Object.values(servers).reduce((sum, ns) => sum + ns, 0) / 1000 / result.units
+  return `${rate} per second, ${cpu.toFixed(2)} µs, ${result.lost} lost`
 }

@@ -60,6 +60,11 @@ export class Mosquitto implements AsyncDisposable {
     return `${this.#options.tls === undefined ? 'mqtt' : 'mqtts'}://127.0.0.1:${this.port}`
   }
 
+  /** Process id of the running server; another one after each start. */
+  get pid(): number {
+    return this.#server!.pid!
+  }
+
   /** Starts it, or starts it again on the same port and data; resolves when it answers. */
   async start(): Promise<void> {
     if (this.#server !== undefined) return

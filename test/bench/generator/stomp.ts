@@ -1,8 +1,13 @@
 /**
- * As much of STOMP 1.2 as a load generator needs: frames out, and the three questions that are asked of a frame that came in (which command,
- * which number, which ack id), answered by looking at single bytes. Uses no code of the bridge: it must not share its faults or its speed.
+ * As much of STOMP as a load generator needs: frames out, and the questions that are asked of a frame that came in (which command, which
+ * number, which ack id), answered by looking at single bytes. Uses no code of the bridge: it must not share its faults or its speed.
  */
 import { mask } from './websocket.ts'
+
+export type Version = '1.0' | '1.1' | '1.2'
+
+/** Names and values as on the wire: who gives them has escaped them. */
+export type Headers = Readonly<Record<string, string>>
 
 /** First octet of the command. */
 export const KIND = { message: 0x4d, receipt: 0x52, error: 0x45, connected: 0x43 } as const
@@ -12,22 +17,28 @@ const NUL = 0
 const ZERO = 48
 const DIGITS = 4
 const ACK_HEADER = Buffer.from('\nack:')
+const RECEIPT_HEADER = Buffer.from('\nreceipt-id:n-')
 
 /** Bodies are numbered from 0 to RING - 1, then from 0 again. */
 export const RING = 1000
 
-/** One frame in one masked WebSocket message. Values are written as they are: none needs an escape. */
-export function frame(command: string, headers: Readonly<Record<string, string>>, body = ''): Buffer {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`)
-  return mask(Buffer.from(`${command}\n${lines.join('')}\n${body}\0`))
+/** One frame in one masked WebSocket message. */
+export function frame(command: string, headers: Headers, body = ''): Buffer {
+  return mask(Buffer.from(`${command}\n${lines(headers)}\n${body}\0`))
 }
+
+/** What `receiptNumberOf` finds again. */
+export const receiptOf = (number: number): string => `n-${number}`
 
 export interface SendOptions {
   readonly destination: string
   /** Of the body, at least 4; ASCII, it begins with its number. */
   readonly bytes: number
-  /** Asked for on each, and then each is persistent: a receipt for less would promise little. */
+  /** Of each SEND. */
   readonly receipts: boolean
+  readonly persistent?: boolean
+  /** Of the sender's own. */
+  readonly headers?: Headers
 }
 
 /** SEND frames with numbered bodies, made beforehand and of equal length, so that any run of them is one view of one buffer. */
@@ -36,18 +47,24 @@ export class Sends {
   readonly #each: number
   #next = 0
 
-  constructor({ destination, bytes, receipts }: SendOptions) {
+  constructor({ destination, bytes, receipts, persistent, headers }: SendOptions) {
     const frames = Array.from({ length: RING }, (_, number) => {
       const digits = String(number).padStart(DIGITS, '0')
-      const asked = receipts ? { receipt: `r-${digits}`, persistent: 'true' } : undefined
-      const headers = { destination, 'content-type': 'text/plain', 'content-length': String(bytes), ...asked }
-      return frame('SEND', headers, digits.padEnd(bytes, 'x'))
+      const usual = { destination, 'content-type': 'text/plain', 'content-length': String(bytes) }
+      const receipt = receipts ? { receipt: `n-${digits}` } : {}
+      const safe = persistent === true ? { persistent: 'true' } : {}
+      return frame('SEND', { ...usual, ...receipt, ...safe, ...headers }, digits.padEnd(bytes, 'x'))
     })
     this.#ring = Buffer.concat(frames)
     this.#each = frames[0]!.length
   }
 
-  /** The next `count` frames, in one or two pieces. */
+  /** Number of the frame that `take` begins with. */
+  get next(): number {
+    return this.#next
+  }
+
+  /** The next `count` frames, in one or more pieces. */
   *take(count: number): Generator<Buffer> {
     while (count > 0) {
       const part = Math.min(count, RING - this.#next)
@@ -75,8 +92,29 @@ export function numberOf(bytes: Buffer, end: number, size: number): number {
   return number
 }
 
+/** The number of a RECEIPT that begins at `start`: of a SEND, or given to `receiptOf`; NaN when it has none. */
+export function receiptNumberOf(bytes: Buffer, start: number, end: number): number {
+  const found = bytes.indexOf(RECEIPT_HEADER, start)
+  if (found < 0 || found >= end) return Number.NaN
+  let number = 0
+  for (let at = found + RECEIPT_HEADER.length; bytes[at] !== LF; at++) number = number * 10 + bytes[at]! - ZERO
+  return number
+}
+
 /** The `ack` header of the MESSAGE that begins at `start`, as it is written on the wire. */
 export function ackIdOf(bytes: Buffer, start: number): string {
   const from = bytes.indexOf(ACK_HEADER, start) + ACK_HEADER.length
   return bytes.toString('latin1', from, bytes.indexOf(LF, from))
+}
+
+/** Whether each of these headers stands in the frame as it was sent. */
+export function hasHeaders(bytes: Buffer, start: number, end: number, headers: Headers): boolean {
+  const text = bytes.toString('latin1', start, end)
+  return Object.entries(headers).every(([name, value]) => text.includes(`\n${name}:${value}\n`))
+}
+
+function lines(headers: Headers): string {
+  return Object.entries(headers)
+    .map(([name, value]) => `${name}:${value}\n`)
+    .join('')
 }

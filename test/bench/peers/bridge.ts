@@ -1,74 +1,116 @@
-/** The bridge in front of the same RabbitMQ, with a service account and the destinations of the plugin: as a user would run it. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+/**
+ * The bridge as a user would run it, all options at their defaults: in front of the same RabbitMQ as the plugin, with a service account and
+ * the plugin's destinations; in front of a Mosquitto of its own; and with its embedded memory broker.
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Peer } from './peer.ts'
+import { startMosquitto } from '../../support/mosquitto.ts'
+import type { Need } from '../scenarios/scenario.ts'
+import { startServer } from './child.ts'
+import type { Peer, Rig, RunningPeer } from './peer.ts'
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url))
-const STOP_MS = 20_000
+const TOPICS: readonly Need[] = ['topics', 'receipts', 'versions', 'ids']
+const ALL: readonly Need[] = [...TOPICS, 'headers', 'queues', 'acks', 'persistent']
 
-export const bridge: Peer = {
-  name: 'bridge',
-  async start({ rabbit, rabbitPid, profiles }) {
-    const folder = await mkdtemp(join(tmpdir(), 'bench-bridge-'))
-    const file = join(folder, 'bridge.yaml')
-    await writeFile(file, configuration(rabbit.url))
-    const profiling = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
-    const child = spawn(process.execPath, [...profiling, MAIN, '--config', file], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    const exit = once(child, 'exit')
-    try {
-      return {
-        target: {
-          url: await listening(child),
-          connect: { host: '/' },
-          topics: '/topic/',
-          queues: '/queue/',
-          processes: { bridge: child.pid!, broker: rabbitPid },
-        },
-        [Symbol.asyncDispose]: () => end(child, exit, folder),
-      }
-    } catch (error) {
-      await end(child, exit, folder)
-      throw error
-    }
-  },
+/** What the bridge stands in front of. Disposing it ends what was started for it. */
+interface Backend extends AsyncDisposable {
+  /** The value of `brokers.backend`, as YAML. */
+  readonly broker: string
+  readonly preset: string
+  /** Its own processes, by role. */
+  readonly processes: Readonly<Record<string, number>>
 }
 
-function configuration(url: string): string {
+export const bridge = bridgeOn({
+  name: 'bridge',
+  features: ALL,
+  onRabbit: true,
+  async backend(rig) {
+    const { rabbit, pid } = await rig.rabbit()
+    return {
+      broker: `{ adapter: rabbitmq, url: "${rabbit.url}" }`,
+      preset: 'rabbitmq',
+      processes: { broker: pid },
+      [Symbol.asyncDispose]: async () => {},
+    }
+  },
+})
+
+export const bridgeOnMemory = bridgeOn({
+  name: 'bridge-memory',
+  // A restart empties it: it has no `persistent`.
+  features: ALL.filter((need) => need !== 'persistent'),
+  async backend() {
+    return { broker: '{ adapter: memory }', preset: 'memory', processes: {}, [Symbol.asyncDispose]: async () => {} }
+  },
+})
+
+export const bridgeOnMosquitto = bridgeOn({
+  name: 'bridge-mosquitto',
+  // Its queues are $share groups, acknowledged one connection each: another thing than what the queue scenarios compare. Headers with a line
+  // feed are refused: MQTT has no place for it.
+  features: TOPICS,
+  async backend() {
+    // Mosquitto's own defaults again: the one of the tests writes to disk after every change.
+    const mosquitto = await startMosquitto({ config: ['autosave_on_changes false', 'autosave_interval 1800'] })
+    return {
+      broker: `{ adapter: mqtt, url: "${mosquitto.url}" }`,
+      preset: 'mqtt',
+      processes: { mosquitto: mosquitto.pid },
+      [Symbol.asyncDispose]: () => mosquitto[Symbol.asyncDispose](),
+    }
+  },
+})
+
+interface BridgeOptions {
+  readonly name: string
+  readonly features: readonly Need[]
+  readonly onRabbit?: boolean
+  backend(rig: Rig): Promise<Backend>
+}
+
+function bridgeOn({ name, features, onRabbit = false, backend }: BridgeOptions): Peer {
+  return {
+    name,
+    features: new Set(features),
+    isOurs: true,
+    onRabbit,
+    async start(rig) {
+      await using stack = new AsyncDisposableStack()
+      const behind = stack.use(await backend(rig))
+      const folder = await mkdtemp(join(tmpdir(), 'bench-bridge-'))
+      stack.defer(() => rm(folder, { recursive: true }))
+      const file = join(folder, 'bridge.yaml')
+      await writeFile(file, configuration(behind))
+      const server = stack.use(await startServer({ name, args: [MAIN, '--config', file], profiles: rig.profiles }))
+      return running(server, behind, stack.move())
+    },
+  }
+}
+
+function running(server: { url: string; pid: number }, behind: Backend, all: AsyncDisposable): RunningPeer {
+  return {
+    target: {
+      url: server.url,
+      connect: { host: '/' },
+      topics: '/topic/',
+      queues: '/queue/',
+      processes: { bridge: server.pid, ...behind.processes },
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(all[Symbol.asyncDispose]()),
+  }
+}
+
+function configuration({ broker, preset }: Backend): string {
   return `
 listen: { port: 0 }
 ops: { enabled: false }
 drain: { grace: 1s, spread: 0ms }
 log: { format: json }
-brokers: { rabbit: { adapter: rabbitmq, url: "${url}" } }
-routes: [{ preset: rabbitmq, broker: rabbit }]
+brokers: { backend: ${broker} }
+routes: [{ preset: ${preset}, broker: backend }]
 `
-}
-
-/** The address in its log; the rest of the log is read and thrown away, or the pipe would fill. */
-async function listening(child: ChildProcess): Promise<string> {
-  const lines: string[] = []
-  for await (const line of createInterface({ input: child.stdout! })) {
-    const { websocket } = JSON.parse(line) as { websocket?: string }
-    if (websocket !== undefined) {
-      child.stdout!.resume()
-      return websocket
-    }
-    lines.push(line)
-  }
-  throw new Error(`the bridge did not start:\n${lines.join('\n')}`)
-}
-
-async function end(child: ChildProcess, exit: Promise<unknown[]>, folder: string): Promise<void> {
-  const impatience = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
-  child.kill('SIGTERM')
-  await exit
-  clearTimeout(impatience)
-  await rm(folder, { recursive: true })
 }

@@ -3,23 +3,45 @@
  * before; a burst of one is what is called lock-step.
  */
 import { Connection } from '../generator/connection.ts'
-import { numberOf, RING, Sends } from '../generator/stomp.ts'
+import { crowd } from '../generator/crowd.ts'
+import { type Headers, hasHeaders, numberOf, RING, Sends, type Version } from '../generator/stomp.ts'
 import type { Target } from '../peers/peer.ts'
-import { type Load, PATIENCE_MS, type Scenario, type Tally } from './scenario.ts'
+import { type Load, type Need, patiently, type Scenario, SLACK_MS, type Tally } from './scenario.ts'
 
 export interface FanOutOptions {
   readonly subscribers: number
   /** Of a body. */
   readonly bytes: number
   readonly burst: number
+  /** Of the subscriptions: the same in every connection, as a library counts them, or another in each. */
+  readonly ids?: 'same' | 'different'
+  /** Taken in turns by the subscribers. */
+  readonly versions?: readonly Version[]
+  /** Of each SEND; like an id of its own checked in the first MESSAGE of each subscriber. */
+  readonly headers?: Headers
 }
 
-export function fanOut(options: FanOutOptions): Scenario {
-  const { subscribers, bytes, burst } = options
+const LATEST: readonly Version[] = ['1.2']
+
+export function fanOut(options: FanOutOptions, quick = false): Scenario {
+  const { subscribers, bytes, burst, ids, versions = LATEST, headers } = options
+  const variations = [
+    ids === 'different' ? 'different ids' : '',
+    versions === LATEST ? '' : `STOMP ${versions.join('/')}`,
+    headers === undefined ? '' : `${Object.keys(headers).length} headers`,
+  ]
   const pace = burst === 1 ? 'lock-step' : `bursts of ${burst}`
+  const needs: Need[] = []
+  if (versions !== LATEST) needs.push('versions')
+  if (ids === 'different') needs.push('ids')
+  if (headers !== undefined) needs.push('headers')
   return {
-    name: `fan-out 1 → ${subscribers}, ${bytes} B, ${pace}`,
+    name: [`fan-out 1 → ${subscribers}`, `${bytes} B`, pace, ...variations].filter(Boolean).join(', '),
+    group: headers === undefined ? 'fan-out' : 'headers',
     unit: 'delivery',
+    needs,
+    quick,
+    slackMs: SLACK_MS + 20 * subscribers,
     async open(target, place) {
       const load = new FanOut(options, `${target.topics}${place}`)
       await load.open(target)
@@ -28,11 +50,11 @@ export function fanOut(options: FanOutOptions): Scenario {
   }
 }
 
-class FanOut implements Load {
+export class FanOut implements Load {
   readonly #options: FanOutOptions
   readonly #destination: string
   readonly #sends: Sends
-  readonly #connections: Connection[] = []
+  readonly #stack = new DisposableStack()
   #publisher!: Connection
   #expected = 0
   #received = 0
@@ -42,47 +64,52 @@ class FanOut implements Load {
   constructor(options: FanOutOptions, destination: string) {
     this.#options = options
     this.#destination = destination
-    this.#sends = new Sends({ destination, bytes: options.bytes, receipts: false })
+    const { bytes, headers = {} } = options
+    this.#sends = new Sends({ destination, bytes, receipts: false, headers })
   }
 
   async open(target: Target): Promise<void> {
-    const subscribers = Array.from({ length: this.#options.subscribers }, () => this.#subscribe(target))
-    this.#connections.push(...(await Promise.all(subscribers)))
-    this.#publisher = await Connection.open(target, {})
-    this.#connections.push(this.#publisher)
+    await crowd(this.#options.subscribers, (index) => this.#subscribe(target, index))
+    this.#publisher = this.#stack.use(await Connection.open(target, 'publisher'))
   }
 
   async run(ms: number): Promise<Tally> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timeout = setTimeout(resolve, ms + PATIENCE_MS)
     const end = performance.now() + ms
     this.#expected = this.#received = this.#disordered = 0
-    this.#complete = () => {
-      if (performance.now() < end) this.#publish()
-      else resolve()
-    }
-    this.#publish()
-    await promise
-    clearTimeout(timeout)
+    await patiently(ms, (done) => {
+      this.#complete = () => {
+        if (performance.now() < end) this.#publish()
+        else done()
+      }
+      this.#publish()
+    })
     return { units: this.#received, lost: this.#expected - this.#received, disordered: this.#disordered }
   }
 
   [Symbol.dispose](): void {
-    for (const connection of this.#connections) connection[Symbol.dispose]()
+    this.#stack.dispose()
   }
 
-  async #subscribe(target: Target): Promise<Connection> {
-    const { bytes } = this.#options
+  async #subscribe(target: Target, index: number): Promise<void> {
+    const { bytes, ids, versions = LATEST, headers } = this.#options
     let next = 0
-    const message = (frame: Buffer, _start: number, end: number): void => {
+    const id = ids === 'different' ? `sub-${index}` : 'sub-0'
+    const wanted: Headers = { ...headers, ...(ids === 'different' && { subscription: id }) }
+    let checked = Object.keys(wanted).length === 0
+    const message = (frame: Buffer, start: number, end: number): void => {
       const number = numberOf(frame, end, bytes)
       if (number !== next) this.#disordered++
       next = (number + 1) % RING
+      if (!checked) {
+        if (!hasHeaders(frame, start, end, wanted))
+          throw new Error(`headers are missing: ${frame.subarray(start, end)}`)
+        checked = true
+      }
       if (++this.#received === this.#expected) this.#complete()
     }
-    const connection = await Connection.open(target, { message })
-    await connection.ask('SUBSCRIBE', { id: 'sub-0', destination: this.#destination, ack: 'auto' })
-    return connection
+    const version = versions[index % versions.length]!
+    const subscriber = this.#stack.use(await Connection.open(target, `subscriber ${index}`, { message }, version))
+    await subscriber.subscribe(this.#destination, id)
   }
 
   #publish(): void {

@@ -1,103 +1,101 @@
-/**
- * One publisher and one consumer of a queue, a connection each. A window of messages is under way: one that has been received (and, where
- * receipts are asked for, one whose receipt has come too) makes room for the next.
- */
-import { Connection } from '../generator/connection.ts'
-import { ackIdOf, frame, numberOf, RING, Sends } from '../generator/stomp.ts'
+/** Pairs of a publisher and a consumer, each with a queue of its own, in a closed loop: as fast as the server lets them. */
+import { crowd } from '../generator/crowd.ts'
+import { Histogram } from '../generator/histogram.ts'
 import type { Target } from '../peers/peer.ts'
-import { type Load, PATIENCE_MS, type Scenario, type Tally } from './scenario.ts'
+import { Pair, type PairOptions } from './pair.ts'
+import { type Load, type Need, patiently, type Scenario, SLACK_MS, type Tally } from './scenario.ts'
 
-export interface QueueOptions {
-  readonly ack: 'auto' | 'client-individual'
-  /** Of each SEND; then messages are persistent, else transient. */
-  readonly receipts: boolean
-  /** Of a body. */
-  readonly bytes: number
-  readonly window: number
+export interface QueueOptions extends PairOptions {
+  readonly pairs: number
 }
 
-export function queue(options: QueueOptions): Scenario {
-  const { ack, receipts, bytes, window } = options
-  const kind = receipts ? 'persistent, receipts' : 'transient, no receipts'
-  const pace = window === 1 ? 'one at a time' : `window ${window}`
+export function queue(options: QueueOptions, quick = false): Scenario {
+  const { pairs, bytes, ack, receipts: confirmed, persistent, window, headers } = options
+  const parts = [
+    `queue, ${pairs} ${pairs === 1 ? 'pair' : 'pairs'}`,
+    `${bytes} B`,
+    `ack:${ack}`,
+    `${persistent ? 'persistent' : ''}${confirmed ? ' with receipts' : ''}`.trim(),
+    `window ${window}`,
+    headers === undefined ? '' : `${Object.keys(headers).length} headers`,
+  ]
   return {
-    name: `queue, ${bytes} B, ack:${ack}, ${kind}, ${pace}`,
+    name: parts.filter(Boolean).join(', '),
+    group: headers === undefined ? 'queue' : 'headers',
     unit: 'round trip',
-    async open(target, place) {
-      const load = new Queue(options, `${target.queues}${place}`)
-      await load.open(target)
-      return load
-    },
+    needs: needsOf(options),
+    quick,
+    slackMs: SLACK_MS,
+    open: (target, place) => Queue.open(target, place, options),
   }
+}
+
+/**
+ * One pair, a RECEIPT for each message: how fast messages become safe. The consumer drains the queue and is no bottleneck. Latency: from the
+ * SEND to its RECEIPT. Transient is for those that keep nothing; to a queue of RabbitMQ the bridge makes persistent what has a receipt.
+ */
+export function receipts(window: number, kind: 'persistent' | 'transient'): Scenario {
+  const persistent = kind === 'persistent'
+  const options: QueueOptions = { pairs: 1, bytes: 128, ack: 'auto', receipts: true, persistent, window }
+  return {
+    name: `receipts, 128 B, ${kind}, window ${window}`,
+    group: 'receipts',
+    unit: 'receipt',
+    needs: needsOf(options),
+    quick: true,
+    slackMs: SLACK_MS,
+    open: (target, place) => Queue.open(target, place, options),
+  }
+}
+
+function needsOf({ ack, receipts: confirmed, persistent, headers }: QueueOptions): Need[] {
+  const needs: Need[] = ['queues']
+  if (ack !== 'auto') needs.push('acks')
+  if (confirmed) needs.push('receipts')
+  if (persistent) needs.push('persistent')
+  if (headers !== undefined) needs.push('headers')
+  return needs
 }
 
 class Queue implements Load {
-  readonly #options: QueueOptions
-  readonly #destination: string
-  readonly #sends: Sends
-  readonly #acks: Buffer[] = []
-  #publisher!: Connection
-  #consumer!: Connection
-  #published = 0
-  #received = 0
-  #confirmed = 0
-  #disordered = 0
-  #next = 0
-  #end = 0
-  #complete: () => void = () => {}
+  readonly #pairs: readonly Pair[]
+  readonly #confirming: Histogram
 
-  constructor(options: QueueOptions, destination: string) {
-    this.#options = options
-    this.#destination = destination
-    this.#sends = new Sends({ destination, ...options })
+  static async open(target: Target, place: string, options: QueueOptions): Promise<Queue> {
+    const confirming = new Histogram()
+    const pairs = await crowd(options.pairs, async (index) => {
+      const pair = new Pair(options, `${target.queues}${place}-${index}`, confirming)
+      await pair.open(target, index)
+      return pair
+    })
+    return new Queue(pairs, confirming)
   }
 
-  async open(target: Target): Promise<void> {
-    const message = (bytes: Buffer, start: number, end: number): void => this.#message(bytes, start, end)
-    this.#consumer = await Connection.open(target, { message, pause: () => this.#goOn() })
-    await this.#consumer.ask('SUBSCRIBE', { id: 'sub-0', destination: this.#destination, ack: this.#options.ack })
-    this.#publisher = await Connection.open(target, { receipt: () => this.#confirmed++, pause: () => this.#goOn() })
+  private constructor(pairs: readonly Pair[], confirming: Histogram) {
+    this.#pairs = pairs
+    this.#confirming = confirming
   }
 
   async run(ms: number): Promise<Tally> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timeout = setTimeout(resolve, ms + PATIENCE_MS)
-    this.#published = this.#received = this.#confirmed = this.#disordered = 0
-    this.#complete = resolve
-    this.#end = performance.now() + ms
-    this.#goOn()
-    await promise
-    clearTimeout(timeout)
-    return { units: this.#done, lost: this.#published - this.#done, disordered: this.#disordered }
+    const end = performance.now() + ms
+    this.#confirming.clear()
+    await patiently(ms, (done) => {
+      let busy = this.#pairs.length
+      const complete = (): void => {
+        if (--busy === 0) done()
+      }
+      for (const pair of this.#pairs) pair.start(end, complete)
+    })
+    const total = (figure: 'units' | 'lost' | 'disordered') => this.#pairs.reduce((sum, pair) => sum + pair[figure], 0)
+    return {
+      units: total('units'),
+      lost: total('lost'),
+      disordered: total('disordered'),
+      latency: this.#confirming.summary(),
+    }
   }
 
   [Symbol.dispose](): void {
-    this.#consumer[Symbol.dispose]()
-    this.#publisher[Symbol.dispose]()
-  }
-
-  get #done(): number {
-    return this.#options.receipts ? Math.min(this.#received, this.#confirmed) : this.#received
-  }
-
-  #message(bytes: Buffer, start: number, end: number): void {
-    const number = numberOf(bytes, end, this.#options.bytes)
-    if (number !== this.#next) this.#disordered++
-    this.#next = (number + 1) % RING
-    this.#received++
-    if (this.#options.ack !== 'auto') this.#acks.push(frame('ACK', { id: ackIdOf(bytes, start) }))
-  }
-
-  /** After each read: its acks in one write, and as many new messages as there is room for in another. */
-  #goOn(): void {
-    if (this.#acks.length > 0) this.#consumer.send(this.#acks.splice(0))
-    if (performance.now() < this.#end) {
-      const room = this.#options.window - (this.#published - this.#done)
-      if (room === 0) return
-      this.#published += room
-      this.#publisher.send(this.#sends.take(room))
-    } else if (this.#done === this.#published) {
-      this.#complete()
-    }
+    for (const pair of this.#pairs) pair[Symbol.dispose]()
   }
 }

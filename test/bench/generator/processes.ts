@@ -1,17 +1,29 @@
-/** CPU time of processes, to the nanosecond: the scheduler's own account of each thread. Linux only. */
+/** What processes use: CPU time to the nanosecond, the scheduler's own account of each thread, and memory. Linux only. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Share of one core that a server at rest may use, and how long to wait for it. */
-const REST = { share: 0.1, windowMs: 100, atMostMs: 5_000 }
+const REST = { share: 0.1, windowMs: 100, atMostMs: 20_000 }
+
+const RESIDENT = /^VmRSS:\s+(\d+) kB$/m
 
 /** CPU time that the process and its children have used, in nanoseconds; threads and children that have ended are not in it. */
 export function cpuNs(pid: number): number {
   let total = 0
-  for (const thread of list(`/proc/${pid}/task`)) {
-    const folder = `/proc/${pid}/task/${thread}`
-    total += Number(text(`${folder}/schedstat`).split(' ')[0])
-    for (const child of text(`${folder}/children`).split(' ')) if (child !== '') total += cpuNs(Number(child))
+  for (const process of family(pid)) {
+    for (const thread of list(`/proc/${process}/task`)) {
+      total += Number(text(`/proc/${process}/task/${thread}/schedstat`).split(' ')[0])
+    }
+  }
+  return total
+}
+
+/** Resident memory of the process and its children, in bytes; a page that two of them share counts twice. */
+export function rssBytes(pid: number): number {
+  let total = 0
+  for (const process of family(pid)) {
+    const [, kibibytes = 0] = RESIDENT.exec(text(`/proc/${process}/status`)) ?? []
+    total += 1024 * Number(kibibytes)
   }
   return total
 }
@@ -23,6 +35,16 @@ export async function atRest(pids: readonly number[]): Promise<void> {
     const before = used()
     await sleep(REST.windowMs)
     if (used() - before < REST.share * REST.windowMs * 1e6) return
+  }
+}
+
+/** Itself first, then its children and theirs. */
+function* family(pid: number): Generator<number> {
+  yield pid
+  for (const thread of list(`/proc/${pid}/task`)) {
+    for (const child of text(`/proc/${pid}/task/${thread}/children`).split(' ')) {
+      if (child !== '') yield* family(Number(child))
+    }
   }
 }
 
