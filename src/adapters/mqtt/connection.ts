@@ -3,6 +3,7 @@
  * own with the library's reconnecting, resubscribing and queueing turned off: what such a client holds dies with its connection, so nothing
  * of one connection can leak into the next. Knows neither topics nor who waits for what.
  */
+import { Socket } from 'node:net'
 import { connect, type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from 'mqtt'
 import type { Clock, Timer } from '../../broker/clock.ts'
 import { type Disposition, intercept } from './deferred.ts'
@@ -170,6 +171,8 @@ export class Connection {
     if (this.#closed || client !== this.#client) return
     this.#isUp = true
     this.#upSince = this.#clock.now()
+    // MQTT.js leaves Nagle's algorithm on: a PUBLISH behind a PUBACK would wait for the broker's delayed ACK, some 40 ms.
+    if (client.stream instanceof Socket) client.stream.setNoDelay(true)
     this.#events.up(client, connack)
     this.#first?.resolve()
   }
