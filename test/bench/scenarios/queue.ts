@@ -31,12 +31,14 @@ export function queue(options: QueueOptions, quick = false): Scenario {
 }
 
 /**
- * One pair, a RECEIPT for each message: how fast messages become safe. The consumer drains the queue and is no bottleneck. Latency: from the
- * SEND to its RECEIPT. Transient is for those that keep nothing; to a queue of RabbitMQ the bridge makes persistent what has a receipt.
+ * One pair, a RECEIPT for each message: how fast messages become safe. The consumer drains the queue. Latency: from the SEND to its RECEIPT.
+ * It acknowledges what is persistent: the plugin's `ack:auto` consumes without acks, so that RabbitMQ confirms what it has never stored.
+ * Transient is for those that keep nothing; to a queue of RabbitMQ the bridge makes persistent what has a receipt.
  */
 export function receipts(window: number, kind: 'persistent' | 'transient'): Scenario {
   const persistent = kind === 'persistent'
-  const options: QueueOptions = { pairs: 1, bytes: 128, ack: 'auto', receipts: true, persistent, window }
+  const ack = persistent ? 'client-individual' : 'auto'
+  const options: QueueOptions = { pairs: 1, bytes: 128, ack, receipts: true, persistent, window }
   return {
     name: `receipts, 128 B, ${kind}, window ${window}`,
     group: 'receipts',
