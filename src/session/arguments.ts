@@ -9,7 +9,8 @@ import type { Frame } from '../stomp/frame.ts'
 import { PolicyError } from './failure.ts'
 import { brief } from './headers.ts'
 
-const NONE: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
+/** What is collected when there are none. */
+export const NO_ARGUMENTS: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
 
 /** @throws PolicyError `forbidden`, BrokerError `unsupported`, both naming the header */
 export function collectArguments(
@@ -39,7 +40,7 @@ export function collectArguments(
     found ??= Object.create(null) as Record<string, string>
     found[name] = value
   }
-  return found ?? NONE
+  return found ?? NO_ARGUMENTS
 }
 
 /** Why a route is closed, and the word that would open it. */

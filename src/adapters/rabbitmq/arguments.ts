@@ -90,15 +90,26 @@ export const QUEUE_ARGUMENTS: readonly string[] = [...CONSUMER_ARGUMENTS, ...QUE
 /** A queue that the bridge makes for a subscription. */
 export const EXCHANGE_ARGUMENTS: readonly string[] = [...QUEUE_ARGUMENTS, 'x-queue-name']
 
+const NONE: Arguments = Object.freeze({
+  queue: Object.freeze(Object.create(null) as ArgumentTable),
+  consumer: Object.freeze(Object.create(null) as ArgumentTable),
+  durable: undefined,
+  autoDelete: undefined,
+  exclusive: undefined,
+  queueName: undefined,
+  declares: false,
+})
+
 /**
  * @param known the names that the route reads
  * @throws BrokerError `unsupported` for a name that is not known, `bad-message` for a malformed value; both name the header
  */
 export function readArguments(texts: ArgumentTexts | undefined, known: readonly string[]): Arguments {
+  if (texts === undefined) return NONE
   const queue: Record<string, ArgumentValue> = Object.create(null)
   const consumer: Record<string, ArgumentValue> = Object.create(null)
   const flags: Partial<Record<(typeof FLAGS)[number], boolean>> = {}
-  for (const [name, value] of Object.entries(texts ?? {})) {
+  for (const [name, value] of Object.entries(texts)) {
     if (!known.includes(name))
       throw new BrokerError('unsupported', `header "${name.slice(0, 80)}" is not supported here`)
     const flag = FLAGS.find((each) => each === name)
@@ -113,7 +124,7 @@ export function readArguments(texts: ArgumentTexts | undefined, known: readonly 
     durable,
     autoDelete: flags['auto-delete'],
     exclusive: flags.exclusive,
-    queueName: texts?.['x-queue-name'],
+    queueName: texts['x-queue-name'],
     declares: Object.keys(queue).length > 0 || durable !== undefined || flags['auto-delete'] !== undefined,
   }
 }

@@ -2,9 +2,10 @@
  * One subscription on one channel: the queue declared, bound and consumed there, and its deliveries acknowledged there. A recovery makes a
  * new attachment. The channel carries nothing else, so whatever closes it ends nobody else's subscription.
  */
-import type { Channel, ConsumeMessage, Message } from 'amqplib'
+import type { Channel, ConsumeMessage } from 'amqplib'
 import type { Outcome } from '../../broker/broker.ts'
 import type { Clock } from '../../broker/clock.ts'
+import { Acks } from './acks.ts'
 import type { ArgumentTable } from './arguments.ts'
 import type { ChannelEnd, Channels, Opened } from './channels.ts'
 import type { Budget } from './declare.ts'
@@ -35,6 +36,7 @@ export class Attachment {
   readonly #options: AttachmentOptions
   readonly #abort = new AbortController()
   #opened: Opened | undefined
+  #acks: Acks | undefined
   #consumer: string | undefined
   /** Of a stream: the offset of the latest delivery. */
   #offset: number | undefined
@@ -69,14 +71,15 @@ export class Attachment {
   }
 
   /**
-   * @param prefix they are all that is unsettled up to the last of them
+   * @param settledBelow with these, everything that came with a smaller delivery tag is settled
    * @returns false when the channel is gone: then they are stale
    */
-  settle(list: readonly Unacked[], prefix: boolean, outcome: Outcome): boolean {
-    const channel = this.#opened!.channel
+  settle(list: readonly Unacked[], settledBelow: number, outcome: Outcome): boolean {
+    const { channel, gate, isOpen } = this.#opened!
+    if (!isOpen) return false
+    this.#acks ??= new Acks(channel, gate)
     try {
-      if (prefix && list.length > 1) settleOne(channel, list.at(-1)!, true, outcome)
-      else for (const each of list) settleOne(channel, each, false, outcome)
+      this.#acks.settle(list, settledBelow, outcome)
       return true
     } catch {
       return false
@@ -113,6 +116,7 @@ export class Attachment {
   async close(): Promise<void> {
     this.#stopped = true
     this.#abort.abort()
+    this.#acks?.flush()
     await this.#bounded(async () => {
       await this.#established?.catch(() => {})
       await closeChannel(this.#opened)
@@ -223,11 +227,4 @@ async function closeChannel(opened: Opened | undefined): Promise<void> {
   if (opened === undefined) return
   opened.channel.close().catch(() => {})
   await opened.closed
-}
-
-function settleOne(channel: Channel, { deliveryTag, offset }: Unacked, multiple: boolean, outcome: Outcome): void {
-  const message = { fields: { deliveryTag } } as Message
-  // rabbitmq.com/streams.html: a stream keeps its messages whatever consumers do; nack would close the whole connection (540).
-  if (outcome === 'accepted' || offset !== undefined) channel.ack(message, multiple)
-  else channel.nack(message, multiple, outcome === 'released')
 }

@@ -4,11 +4,13 @@
  *
  * A further connection is opened when all have run out, and closed when it has been empty for a while.
  */
-import type { Channel, ChannelModel } from 'amqplib'
+import type { Channel } from 'amqplib'
 import type { Clock, Timer } from '../../broker/clock.ts'
 import { BrokerError } from '../../broker/errors.ts'
 import type { Connection, ConnectionEvents } from './connection.ts'
+import type { Opening } from './dial.ts'
 import { closedError, isHardError, isOutOfChannels } from './failure.ts'
+import type { Gate } from './gate.ts'
 
 const EMPTY_LINGER_MS = 30_000
 
@@ -25,6 +27,10 @@ export interface ChannelsOptions {
 /** A channel with its `error` heard and its connection's fate known. */
 export interface Opened {
   readonly channel: Channel
+  /** Of its connection. */
+  readonly gate: Gate
+  /** False from the moment that amqplib knows of its end. */
+  readonly isOpen: boolean
   /** Another channel on the same connection: exclusive queues belong to one connection. Rejects when it is gone or full. */
   sibling(): Promise<Opened>
   /** Resolved when the channel is closed: with what the broker said of the channel or of the whole connection, or undefined. */
@@ -51,7 +57,7 @@ class Slot {
   }
 
   get hasRoom(): boolean {
-    return this.connection.model !== undefined && this.open < this.capacity
+    return this.connection.opening !== undefined && this.open < this.capacity
   }
 }
 
@@ -71,7 +77,7 @@ export class Channels implements AsyncDisposable {
   }
 
   get isUp(): boolean {
-    return this.#slots.some((slot) => slot.connection.model !== undefined)
+    return this.#slots.some((slot) => slot.connection.opening !== undefined)
   }
 
   /**
@@ -97,14 +103,14 @@ export class Channels implements AsyncDisposable {
 
   /** @returns undefined when the slot proved full or went away: look again */
   async #openOn(slot: Slot): Promise<Opened | undefined> {
-    const model = slot.connection.model
-    if (model === undefined) return undefined
+    const { opening } = slot.connection
+    if (opening === undefined) return undefined
     slot.linger?.cancel()
     slot.open++
     try {
-      return this.#watch(slot, model, await model.createChannel())
+      return this.#watch(slot, opening, await opening.model.createChannel())
     } catch (error) {
-      if (slot.connection.model !== model) return undefined
+      if (slot.connection.opening !== opening) return undefined
       slot.open--
       if (!isOutOfChannels(error)) throw error
       slot.capacity = slot.open
@@ -112,33 +118,43 @@ export class Channels implements AsyncDisposable {
     }
   }
 
-  #watch(slot: Slot, model: ChannelModel, channel: Channel): Opened {
+  #watch(slot: Slot, opening: Opening, channel: Channel): Opened {
     let error: Error | undefined
+    let isOpen = true
     channel.on('error', (cause) => {
       error = cause
     })
     const closed = new Promise<ChannelEnd>((resolve) => {
       const onLost = (hard: boolean): void => resolve({ error, hard })
       slot.onLost.add(onLost)
-      channel.on('close', () =>
+      channel.on('close', () => {
+        isOpen = false
         // amqplib closes the channels of a lost connection first and tells of the connection afterwards, in the same turn.
         queueMicrotask(() => {
           slot.onLost.delete(onLost)
           resolve({ error, hard: false })
-          this.#release(slot, model)
-        }),
-      )
+          this.#release(slot, opening)
+        })
+      })
     })
     const sibling = async (): Promise<Opened> => {
-      const opened = slot.connection.model === model ? await this.#openOn(slot) : undefined
+      const opened = slot.connection.opening === opening ? await this.#openOn(slot) : undefined
       if (opened === undefined) throw new Error('the connection has no room for another channel')
       return opened
     }
-    return { channel, sibling, closed }
+    return {
+      channel,
+      gate: opening.gate,
+      get isOpen() {
+        return isOpen
+      },
+      sibling,
+      closed,
+    }
   }
 
-  #release(slot: Slot, model: ChannelModel): void {
-    if (slot.connection.model !== model) return
+  #release(slot: Slot, opening: Opening): void {
+    if (slot.connection.opening !== opening) return
     slot.open--
     this.#wake()
     if (slot.open > 0 || slot === this.#slots[0]) return
@@ -152,7 +168,7 @@ export class Channels implements AsyncDisposable {
 
   /** Resolves when looking again may help. */
   async #room(signal: AbortSignal | undefined): Promise<undefined> {
-    const comesBack = this.#slots.some((slot) => slot.connection.model === undefined)
+    const comesBack = this.#slots.some((slot) => slot.connection.opening === undefined)
     if (!comesBack) {
       if (this.#slots.length >= this.#options.most) {
         throw new BrokerError('limit', `the broker allows no more channels on ${this.#slots.length} connections`)

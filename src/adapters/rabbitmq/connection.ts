@@ -2,14 +2,13 @@
  * One AMQP connection that comes back by itself: exponential backoff with jitter, for ever, until closed. Knows neither channels nor
  * what they are for; whoever uses it hears `up` with a fresh model and `lost`.
  */
-import type { ChannelModel } from 'amqplib'
 import type { Clock, Timer } from '../../broker/clock.ts'
 import { asError } from '../../broker/errors.ts'
-import type { Dial } from './dial.ts'
+import type { Dial, Opening } from './dial.ts'
 
 export interface ConnectionEvents {
   /** Connected and logged in; also after every recovery. */
-  up(model: ChannelModel): void
+  up(opening: Opening): void
   /** It was up. All its channels have emitted `close` before. */
   lost(cause: Error): void
   /** An attempt has failed; the next is scheduled after this returns, unless it closed the connection. */
@@ -35,7 +34,7 @@ export class Connection implements AsyncDisposable {
   readonly #backoff: Backoff
   readonly #clock: Clock
   readonly #events: ConnectionEvents
-  #model: ChannelModel | undefined
+  #opening: Opening | undefined
   /** Of the socket in use; aborted, it is destroyed. */
   #socket = new AbortController()
   #attempts = 0
@@ -53,8 +52,8 @@ export class Connection implements AsyncDisposable {
   }
 
   /** Undefined while it is away. */
-  get model(): ChannelModel | undefined {
-    return this.#model
+  get opening(): Opening | undefined {
+    return this.#opening
   }
 
   get isBlocked(): boolean {
@@ -71,9 +70,9 @@ export class Connection implements AsyncDisposable {
     if (!this.#closed) this.#events.closed?.()
     this.#closed = true
     this.#retry?.cancel()
-    const model = this.#model
-    this.#model = undefined
-    if (model !== undefined) await this.#goodbye(model)
+    const opening = this.#opening
+    this.#opening = undefined
+    if (opening !== undefined) await this.#goodbye(opening)
     this.#socket.abort()
   }
 
@@ -81,8 +80,7 @@ export class Connection implements AsyncDisposable {
     if (this.#closed) return new Error('closed')
     this.#socket = new AbortController()
     try {
-      const model = await this.#dial(this.#socket.signal)
-      this.#opened(model)
+      this.#opened(await this.#dial(this.#socket.signal))
       return undefined
     } catch (thrown) {
       const cause = asError(thrown)
@@ -94,7 +92,8 @@ export class Connection implements AsyncDisposable {
     }
   }
 
-  #opened(model: ChannelModel): void {
+  #opened(opening: Opening): void {
+    const { model } = opening
     const socket = this.#socket
     let cause: Error | undefined
     model.on('error', (error) => {
@@ -103,28 +102,28 @@ export class Connection implements AsyncDisposable {
     model.on('close', (error) => {
       // amqplib ends the socket politely; a peer that is gone never answers that.
       this.#clock.after(1_000, () => socket.abort())
-      this.#dropped(model, cause ?? error ?? new Error('the connection was closed'))
+      this.#dropped(opening, cause ?? error ?? new Error('the connection was closed'))
     })
-    model.on('blocked', (reason) => this.#setBlocked(model, reason))
-    model.on('unblocked', () => this.#setBlocked(model, undefined))
+    model.on('blocked', (reason) => this.#setBlocked(opening, reason))
+    model.on('unblocked', () => this.#setBlocked(opening, undefined))
     if (this.#closed) {
-      void this.#goodbye(model).then(() => socket.abort())
+      void this.#goodbye(opening).then(() => socket.abort())
       return
     }
-    this.#model = model
+    this.#opening = opening
     this.#upSince = this.#clock.now()
-    this.#events.up(model)
+    this.#events.up(opening)
   }
 
-  #setBlocked(model: ChannelModel, reason: string | undefined): void {
-    if (model !== this.#model) return
+  #setBlocked(opening: Opening, reason: string | undefined): void {
+    if (opening !== this.#opening) return
     this.#blocked = reason !== undefined
     this.#events.blocked(reason)
   }
 
-  #dropped(model: ChannelModel, cause: Error): void {
-    if (model !== this.#model) return
-    this.#model = undefined
+  #dropped(opening: Opening, cause: Error): void {
+    if (opening !== this.#opening) return
+    this.#opening = undefined
     this.#blocked = false
     if (this.#clock.now() - this.#upSince >= PROVED_MS) this.#attempts = 0
     this.#events.lost(cause)
@@ -140,7 +139,7 @@ export class Connection implements AsyncDisposable {
   }
 
   /** The close handshake, as long as somebody answers. */
-  async #goodbye(model: ChannelModel): Promise<void> {
+  async #goodbye({ model }: Opening): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = this.#clock.after(CLOSE_MS, resolve)
       const done = (): void => {

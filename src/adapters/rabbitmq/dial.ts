@@ -4,9 +4,17 @@
  */
 import { type ChannelModel, connect, type SocketOptions } from 'amqplib'
 import type { Account, BrokerSettings } from './fields.ts'
+import { Gate } from './gate.ts'
+
+/** A connection that is open. */
+export interface Opening {
+  readonly model: ChannelModel
+  /** Its way out. */
+  readonly gate: Gate
+}
 
 /** Connects and logs in; rejects with amqplib's error. Aborting the signal drops the socket, then or later. */
-export type Dial = (signal: AbortSignal) => Promise<ChannelModel>
+export type Dial = (signal: AbortSignal) => Promise<Opening>
 
 /** @param purpose shown in RabbitMQ's list of connections, beside the broker's name */
 export function dialer(settings: BrokerSettings, account: Account, purpose: string): Dial {
@@ -24,7 +32,7 @@ export function dialer(settings: BrokerSettings, account: Account, purpose: stri
         heartbeat: settings.heartbeatSeconds,
       },
       socketOptions(settings, purpose, signal),
-    )
+    ).then((model) => ({ model, gate: new Gate(model) }))
 }
 
 function socketOptions(

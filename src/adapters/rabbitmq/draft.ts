@@ -4,7 +4,7 @@ import { BrokerError } from '../../broker/errors.ts'
 import type { Message } from '../../broker/message.ts'
 import { type Arguments, readArguments } from './arguments.ts'
 import { queueKey } from './declare.ts'
-import { type HeaderTable, type Outbound, toAmqp } from './properties.ts'
+import { hasHeader, type Outbound, setHeader, toAmqp } from './properties.ts'
 import { knownArguments } from './route.ts'
 import type { AmqpTarget, Declare, ExchangeTarget, QueueTarget } from './targets.ts'
 
@@ -61,7 +61,7 @@ export function draft(target: AmqpTarget, message: Message, options: PublishOpti
   if (!isQueue && options.arguments !== undefined) passOn(options.arguments, out.headers)
   const replyQueue = setReplyTo(out, message.properties.replyTo as AmqpTarget | undefined, context)
   const id = options.receipt || mandatory ? context.nextId() : undefined
-  if (id !== undefined) out.headers['bridge-id'] = id
+  if (id !== undefined) setHeader(out.headers, 'bridge-id', id)
   return {
     exchange: isQueue ? '' : target.exchange,
     key: isQueue ? target.name : target.key,
@@ -95,8 +95,8 @@ function neededQueue(target: QueueTarget, texts: PublishOptions['arguments']): N
 }
 
 /** Nothing is declared for a publish to an exchange: what would be an argument elsewhere is a header of the message. */
-function passOn(texts: Readonly<Record<string, string>>, headers: HeaderTable): void {
-  for (const [name, value] of Object.entries(texts)) headers[name] ??= value
+function passOn(texts: Readonly<Record<string, string>>, headers: string[]): void {
+  for (const [name, value] of Object.entries(texts)) if (!hasHeader(headers, name)) headers.push(name, value)
 }
 
 function setReplyTo(out: Outbound, replyTo: AmqpTarget | undefined, context: DraftContext): ReplyQueue | undefined {

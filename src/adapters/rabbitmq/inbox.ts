@@ -22,8 +22,8 @@ export interface Credit {
 /** What `settle` has found. */
 export interface Taken {
   readonly list: readonly Unacked[]
-  /** They are all that was out up to the last of them: one `multiple` says it. */
-  readonly isPrefix: boolean
+  /** With these, everything that came with a smaller delivery tag is settled. */
+  readonly settledBelow: number
   readonly stale: readonly number[]
 }
 
@@ -69,12 +69,17 @@ export class Inbox {
         this.#bytes -= unacked.bytes
       }
     }
-    return { list, isPrefix: stale.length === 0 && this.#ledger.oldest > (tags.at(-1) ?? 0), stale }
+    return { list, settledBelow: this.#settledBelow, stale }
   }
 
   /** What was never given out, in order, and forgets it. */
   unpark(): readonly Unacked[] {
     return this.#parked.splice(0).map(toUnacked)
+  }
+
+  get #settledBelow(): number {
+    const oldest = this.#ledger.peek(this.#ledger.oldest)?.deliveryTag
+    return oldest ?? this.#parked[0]?.fields.deliveryTag ?? Number.POSITIVE_INFINITY
   }
 
   /** Of a stream: where to go on when everything that is here is lost. Undefined of other queues. */

@@ -2,9 +2,11 @@
  * A confirm channel with its ledger of what the broker has not confirmed yet. amqplib's confirm callback per message is left alone: delivery
  * tags count 1, 2, 3 … on a channel, so a ring finds the publication without a closure.
  */
-import type { ChannelModel, ConfirmChannel, Message } from 'amqplib'
+import type { ConfirmChannel, Message } from 'amqplib'
 import { asError, BrokerError } from '../../broker/errors.ts'
 import { Unsettled } from '../../broker/unsettled.ts'
+import type { Opening } from './dial.ts'
+import type { Gate } from './gate.ts'
 import type { Publication } from './publication.ts'
 
 interface Confirm {
@@ -14,6 +16,7 @@ interface Confirm {
 
 export class Lane {
   readonly #channel: ConfirmChannel
+  readonly #gate: Gate
   /** By delivery tag. */
   readonly #open = new Unsettled<Publication>()
   /** Mandatory ones by id, for basic.return. */
@@ -26,15 +29,21 @@ export class Lane {
    * @param confirmed called after every confirm
    */
   static async open(
-    model: ChannelModel,
+    { model, gate }: Opening,
     died: (lane: Lane, cause: Error) => void,
     confirmed: () => void = () => {},
   ): Promise<Lane> {
-    return new Lane(await model.createConfirmChannel(), died, confirmed)
+    return new Lane(await model.createConfirmChannel(), gate, died, confirmed)
   }
 
-  private constructor(channel: ConfirmChannel, died: (lane: Lane, cause: Error) => void, confirmed: () => void) {
+  private constructor(
+    channel: ConfirmChannel,
+    gate: Gate,
+    died: (lane: Lane, cause: Error) => void,
+    confirmed: () => void,
+  ) {
     this.#channel = channel
+    this.#gate = gate
     this.#confirmed = confirmed
     let cause: Error | undefined
     channel.on('error', (error) => {
@@ -45,6 +54,8 @@ export class Lane {
       // Without an error it went with its connection, which tells of itself.
       if (cause !== undefined) died(this, cause)
     })
+    // amqplib's own ledger, of callbacks: nothing is in it.
+    channel.removeAllListeners('ack').removeAllListeners('nack')
     channel.on('ack', (confirm) => this.#confirm(confirm, false))
     channel.on('nack', (confirm) => this.#confirm(confirm, true))
     channel.on('return', (message) => this.#returned(message))
@@ -63,9 +74,10 @@ export class Lane {
     const { draft } = publication
     const options = publication.prepare(now)
     try {
-      this.#channel.publish(draft.exchange, draft.key, draft.body, options)
+      const { exchange, key } = draft
+      this.#gate.publish(this.#channel, { exchange, key, properties: options }, draft.body)
     } catch (error) {
-      // Nothing was sent and no tag was used: amqplib encodes before it writes.
+      // Nothing was sent and no tag was used: what throws is the encoder.
       publication.reject(
         new BrokerError('bad-message', 'the message cannot be expressed in AMQP', { cause: asError(error) }),
       )

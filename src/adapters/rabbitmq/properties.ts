@@ -2,7 +2,7 @@
  * Messages between the port and AMQP 0-9-1, both ways. Outbound everything is checked that would make RabbitMQ or amqplib close or break
  * a channel that many clients share; inbound nothing vanishes: AMQP values of any type arrive as text.
  */
-import type { ConsumeMessage, Options } from 'amqplib'
+import type { ConsumeMessage } from 'amqplib'
 import { BrokerError } from '../../broker/errors.ts'
 import { type Message, Properties } from '../../broker/message.ts'
 import { fromReplyTo, SHORT_STRING_BYTES } from './targets.ts'
@@ -14,11 +14,34 @@ const HEADER_OVERHEAD = 6
 /** Milliseconds; RabbitMQ's timers take 32 bits. */
 const EXPIRATION_MOST = 4_294_967_295
 
-/** A header value as amqplib encodes it; null prototype, so that no name is special. */
-export type HeaderTable = Record<string, string>
+/** Headers up to which a repeated name is found by looking at all of them. */
+const FEW = 16
 
-export interface Outbound extends Options.Publish {
-  headers: HeaderTable
+/** Properties and flags of a `basic.publish`. One monomorphic class, as the port's own. */
+export class Outbound {
+  mandatory = false
+  contentType: string | undefined = undefined
+  contentEncoding: string | undefined = undefined
+  /** name, value, name, value …; no name twice. */
+  readonly headers: string[]
+  /** AMQP's delivery-mode: 2 or 1; undefined = not said. */
+  persistent: boolean | undefined = undefined
+  /** 0-255. */
+  priority: number | undefined = undefined
+  correlationId: string | undefined = undefined
+  replyTo: string | undefined = undefined
+  /** Milliseconds, in decimal digits. */
+  expiration: string | undefined = undefined
+  messageId: string | undefined = undefined
+  /** Seconds since 1970. */
+  timestamp: number | undefined = undefined
+  type: string | undefined = undefined
+  userId: string | undefined = undefined
+  appId: string | undefined = undefined
+
+  constructor(headers: string[]) {
+    this.headers = headers
+  }
 }
 
 /**
@@ -29,7 +52,7 @@ export interface Outbound extends Options.Publish {
  */
 export function toAmqp(message: Message, login: string, headersMost: number): Outbound {
   const { properties } = message
-  const out: Outbound = { headers: headerTable(message.headers, headersMost) }
+  const out = new Outbound(checkedHeaders(message.headers, headersMost))
   if (properties.contentType !== undefined) out.contentType = short('content-type', properties.contentType)
   if (properties.contentEncoding !== undefined)
     out.contentEncoding = short('content-encoding', properties.contentEncoding)
@@ -50,23 +73,40 @@ export function toAmqp(message: Message, login: string, headersMost: number): Ou
   return out
 }
 
-function headerTable(headers: readonly string[], most: number): HeaderTable {
-  const table: HeaderTable = Object.create(null)
+function checkedHeaders(headers: readonly string[], most: number): string[] {
+  const checked: string[] = []
+  const names = headers.length > 2 * FEW ? new Set<string>() : undefined
   let bytes = 0
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at]!
     const value = headers[at + 1]!
     // Of equal names the first counts.
-    if (table[name] !== undefined) continue
+    if (names === undefined ? hasHeader(checked, name) : names.has(name)) continue
     if (isForbidden(name)) throw new BrokerError('bad-message', `header "${name.slice(0, 80)}" is reserved`)
     const nameBytes = Buffer.byteLength(name)
     if (nameBytes > SHORT_STRING_BYTES)
       throw new BrokerError('bad-message', `a header name has at most ${SHORT_STRING_BYTES} bytes`)
     bytes += nameBytes + Buffer.byteLength(value) + HEADER_OVERHEAD
     if (bytes > most) throw new BrokerError('bad-message', `all headers together have at most ${most} bytes`)
-    table[name] = value
+    names?.add(name)
+    checked.push(name, value)
   }
-  return table
+  return checked
+}
+
+export function hasHeader(headers: readonly string[], name: string): boolean {
+  for (let at = 0; at < headers.length; at += 2) if (headers[at] === name) return true
+  return false
+}
+
+/** In place of the one that is there. */
+export function setHeader(headers: string[], name: string, value: string): void {
+  for (let at = 0; at < headers.length; at += 2) {
+    if (headers[at] !== name) continue
+    headers[at + 1] = value
+    return
+  }
+  headers.push(name, value)
 }
 
 /**

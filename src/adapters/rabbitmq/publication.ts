@@ -6,7 +6,7 @@ import type { BrokerError } from '../../broker/errors.ts'
 import { exchangeKey } from './declare.ts'
 import type { Draft } from './draft.ts'
 import { unavailableError, unknownError } from './failure.ts'
-import type { Outbound } from './properties.ts'
+import { Outbound, setHeader } from './properties.ts'
 
 /** Who hands publications over in order, and gets back those that a lost connection left open. */
 export interface Owner {
@@ -86,13 +86,13 @@ export class Publication {
   prepare(now: number): Outbound {
     const { options, replyQueue } = this.draft
     if (replyQueue?.queueName !== undefined) options.replyTo = replyQueue.queueName
-    if (this.#written) options.headers['bridge-resent'] = 'true'
+    if (this.#written) setHeader(options.headers, 'bridge-resent', 'true')
     this.#written = true
     this.#writtenAt = now
     this.isReturned = false
     if (options.expiration === undefined || !this.#wasHeld) return options
     const left = Math.max(0, this.#createdAt + Number(options.expiration) - now)
-    return { ...options, expiration: String(left) }
+    return Object.assign(new Outbound(options.headers), options, { expiration: String(left) })
   }
 
   resolve(): void {

@@ -5,12 +5,12 @@
  *   channel lost      the same, but the suspects go through the quarantine
  *   blocked           nothing more is written; what is held or unconfirmed for too long is given up
  */
-import type { ChannelModel } from 'amqplib'
 import type { Clock, Timer } from '../../broker/clock.ts'
 import { BrokerError } from '../../broker/errors.ts'
 import type { BrokerObserver } from '../../broker/observer.ts'
 import type { Connection, ConnectionEvents } from './connection.ts'
 import { type Declarer, exchangeKey } from './declare.ts'
+import type { Opening } from './dial.ts'
 import {
   closedError,
   exchangeNamed,
@@ -66,7 +66,7 @@ export class Publisher implements AsyncDisposable {
   constructor(options: PublisherOptions) {
     this.#options = options
     this.#connection = options.connect({
-      up: (model) => void this.#open(model),
+      up: (opening) => void this.#open(opening),
       lost: (cause) => this.#lost(cause),
       failed: () => this.#arm(),
       blocked: (reason) => (reason === undefined ? this.#resume() : this.#arm()),
@@ -146,22 +146,22 @@ export class Publisher implements AsyncDisposable {
   }
 
   async #openLane(died: (lane: Lane, cause: Error) => void, confirmed?: () => void): Promise<Lane> {
-    const model = this.#connection.model
-    if (model === undefined) throw unavailableError()
-    return Lane.open(model, died, confirmed)
+    const { opening } = this.#connection
+    if (opening === undefined) throw unavailableError()
+    return Lane.open(opening, died, confirmed)
   }
 
-  async #open(model: ChannelModel): Promise<void> {
+  async #open(opening: Opening): Promise<void> {
     try {
-      const lane = await Lane.open(model, (died, cause) => this.#died(died, cause))
-      if (this.#connection.model !== model) return
+      const lane = await Lane.open(opening, (died, cause) => this.#died(died, cause))
+      if (this.#connection.opening !== opening) return
       this.#shared = lane
-      this.#frame = frameMax(model)
+      this.#frame = opening.gate.frameMax
       this.#watch()
       this.#resume()
     } catch {
       // Either the connection is gone, or it has no channel for us: then a new one is the only way on.
-      if (this.#connection.model === model) model.close().catch(() => {})
+      if (this.#connection.opening === opening) opening.model.close().catch(() => {})
     }
   }
 
@@ -193,8 +193,8 @@ export class Publisher implements AsyncDisposable {
     const named = exchangeNamed(cause)
     if (named !== undefined) this.#proved.delete(named)
     this.#putAside(unconfirmed, cause, ({ draft }) => named === undefined || draft.exchange === named)
-    const model = this.#connection.model
-    if (model !== undefined) void this.#open(model)
+    const { opening } = this.#connection
+    if (opening !== undefined) void this.#open(opening)
   }
 
   /** Suspects into quarantine, the others back to where they came from. */
@@ -285,12 +285,6 @@ export class Publisher implements AsyncDisposable {
       await new Promise<void>((resolve) => clock.after(10, resolve))
     }
   }
-}
-
-/** What client and broker have agreed on; amqplib keeps it to itself. */
-function frameMax(model: ChannelModel): number {
-  const { frameMax } = model.connection as { readonly frameMax?: unknown }
-  return typeof frameMax === 'number' && frameMax > 0 ? frameMax : Number.POSITIVE_INFINITY
 }
 
 function giveUp(publication: Publication): void {

@@ -34,7 +34,8 @@ export interface SubscriptionContext {
 const RETRY_MS = 50
 /** Times that a connection may die of a hard error while only this subscription was being attached. */
 const STRIKES = 2
-const NONE: readonly number[] = Object.freeze([])
+/** Nothing was stale. */
+const SETTLED: Promise<readonly number[]> = Promise.resolve(Object.freeze([]))
 
 export class AmqpSubscription implements Subscription<AmqpTarget>, ReplyQueue {
   readonly live: Promise<void>
@@ -91,13 +92,13 @@ export class AmqpSubscription implements Subscription<AmqpTarget>, ReplyQueue {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
-  async settle(tags: readonly number[], outcome: Outcome): Promise<readonly number[]> {
-    const { list, isPrefix, stale } = this.#inbox.take(tags)
+  settle(tags: readonly number[], outcome: Outcome): Promise<readonly number[]> {
+    const { list, settledBelow, stale } = this.#inbox.take(tags)
     if (list.length > 0) {
-      if (!this.#attachment!.settle(list, isPrefix, outcome)) return tags
+      if (!this.#attachment!.settle(list, settledBelow, outcome)) return Promise.resolve(tags)
       this.#give()
     }
-    return stale.length === 0 ? NONE : stale
+    return stale.length === 0 ? SETTLED : Promise.resolve(stale)
   }
 
   async stop(forget = false): Promise<void> {
@@ -269,7 +270,7 @@ export class AmqpSubscription implements Subscription<AmqpTarget>, ReplyQueue {
     await attachment.cancel()
     this.#isSilent = true
     // Arrived and not delivered: given to somebody else, in their order.
-    attachment.settle(this.#inbox.unpark(), false, 'released')
+    attachment.settle(this.#inbox.unpark(), 0, 'released')
   }
 
   #fail(reason: BrokerError): Promise<void> {
