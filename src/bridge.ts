@@ -21,6 +21,7 @@ import { describeRoutes } from './routing/describe.ts'
 import type { Route } from './routing/route.ts'
 import { Router } from './routing/router.ts'
 import { Audience } from './session/audience.ts'
+import { SessionCounters } from './session/counters.ts'
 import type { House } from './session/house.ts'
 import { Sessions } from './session/sessions.ts'
 import { ImmediateTurn } from './session/turn.ts'
@@ -147,6 +148,7 @@ interface State {
 
 function furnish(config: Config, brokers: ReadonlyMap<string, Broker>, routes: readonly Route[], log: Logger): House {
   let audiences = 0
+  const turn = new ImmediateTurn()
   return {
     snapshot: {
       router: new Router(routes),
@@ -160,11 +162,12 @@ function furnish(config: Config, brokers: ReadonlyMap<string, Broker>, routes: r
     fanout: new Fanout({
       lingerMs: config.fanout.lingerMs,
       clock: systemClock,
-      audience: () => new Audience(++audiences),
+      audience: () => new Audience(++audiences, turn, systemClock),
     }),
     clock: systemClock,
-    turn: new ImmediateTurn(),
+    turn,
     observer: sessionReport(log),
+    counters: new SessionCounters(),
     server: `stomp-bridge/${version}`,
   }
 }

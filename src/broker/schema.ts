@@ -11,6 +11,8 @@ export interface Field {
   readonly description: string
   /** ms: a duration (`250ms`, `30s`, `5m`) · bytes: a size (`64KiB`, `4MiB`). config/ makes a number of it; left out: taken as written. */
   readonly unit?: 'ms' | 'bytes'
+  /** Of a value that may be a mapping: what it may hold. */
+  readonly fields?: readonly Field[]
 }
 
 /** The options of one adapter. `adapter`, and the keys that every route has, are not among them. */

@@ -146,7 +146,9 @@ const UNITS = {
 } as const
 
 /** `30s` and `4MiB` into numbers, and texts from `${VAR}` into what the default of the field is. */
-function convert({ unit, default: standard }: Field, value: unknown, path: Path, faults: Fault[]): unknown {
+function convert(field: Field, value: unknown, path: Path, faults: Fault[]): unknown {
+  const { unit, fields, default: standard } = field
+  if (fields !== undefined && isEntry(value)) return readFields(value, fields, path, [], faults)
   if (typeof value !== 'string') return value
   if (unit !== undefined) {
     const number = UNITS[unit].read(value)

@@ -85,10 +85,11 @@ export const scalars = {
     pendingFrames: leaf('256', integer(1, 1_000_000), 'SENDs waiting for the broker; over it the client is not read'),
     pendingBytes: leaf('1MiB', size(KIB, GIB), 'bodies of those; over it the client is not read'),
     outboundBytes: leaf(
-      '16MiB',
+      '1MiB',
       size(64 * KIB, GIB),
-      'written to a client but not taken by it; over it, it is too slow',
+      "waiting for one client; over it, it is too slow: see a route's slow",
     ),
+    outboundAge: leaf('10s', duration(100, HOUR), 'how long a message may wait for a client that reads too slowly'),
     prefetchAuto: leaf('200', integer(1, 65_535), 'messages under way to a subscription with ack:auto'),
     prefetchClient: leaf('1000', integer(1, 65_535), 'unacknowledged messages of a subscription with ack:client'),
     prefetchBytes: leaf('8MiB', size(KIB, GIB), 'bodies of either'),
@@ -129,6 +130,7 @@ export interface Limits {
   readonly pendingFrames: number
   readonly pendingBytes: number
   readonly outboundBytes: number
+  readonly outboundAgeMs: number
   readonly prefetchAuto: number
   readonly prefetchClient: number
   readonly prefetchBytes: number
@@ -174,13 +176,18 @@ export function toConfig(
   routes: readonly RouteConfig[],
 ): Config {
   const { listen, ops, auth, limits, heartbeat, drain, log, outage, fanout } = values
-  const { connectTimeout, unsubscribeGrace, ...sameName } = limits
+  const { connectTimeout, outboundAge, unsubscribeGrace, ...sameName } = limits
   const { path, compression, ping } = listen.websocket
   return deepFreeze({
     listen: { ...listen, websocket: { path, compression, pingMs: ping } },
     ops,
     auth: { anonymous: auth.anonymous === 'auto' ? undefined : auth.anonymous === 'true' },
-    limits: { ...sameName, connectTimeoutMs: connectTimeout, unsubscribeGraceMs: unsubscribeGrace },
+    limits: {
+      ...sameName,
+      connectTimeoutMs: connectTimeout,
+      outboundAgeMs: outboundAge,
+      unsubscribeGraceMs: unsubscribeGrace,
+    },
     heartbeat: { outgoingMs: heartbeat.outgoing, incomingMs: heartbeat.incoming },
     drain: { graceMs: drain.grace, spreadMs: drain.spread },
     log,

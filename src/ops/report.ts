@@ -46,6 +46,8 @@ export function sessionReport(log: Logger): SessionObserver {
         { ...fields(session), subscription, destination },
         'no message was acknowledged for 60 s: no credit left',
       ),
+    slow: (session, subscription, destination, policy) =>
+      log.warn({ ...fields(session), subscription, destination, policy }, 'reads too slowly: messages are left out'),
   }
 }
 

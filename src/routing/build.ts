@@ -2,8 +2,8 @@
  * `routes:` of the configuration into routes: checks the keys that the bridge owns, unfolds presets, and lets each broker check its own.
  * Finds all faults, not the first. Knows no file and no position: a fault's path begins at `routes`.
  */
-import type { Broker } from '../broker/broker.ts'
-import { FieldError } from '../broker/errors.ts'
+import type { Route as AdapterRoute, Broker } from '../broker/broker.ts'
+import { BrokerError, FieldError } from '../broker/errors.ts'
 import type { Field } from '../broker/schema.ts'
 import { allowedArguments, checkWords, type Grant, opens, readAllow } from './allow.ts'
 import { compilePattern, type PatternOptions } from './pattern.ts'
@@ -119,6 +119,7 @@ function plain(
     const adapter = broker.route({ ...withoutOwnKeys(entry), ...claimed(entry, broker) }, names)
     const grant = readAllow(entry.allow, broker.credentials === 'client' ? 'all' : new Set())
     checkWords(grant, new Set(), new Set(adapter.arguments))
+    checkPause(base, broker, adapter, names)
     const policy: RoutePolicy = {
       ...base,
       ...adapter.policy,
@@ -175,7 +176,11 @@ function unfoldOne(
   const { verbatim = false, separator = '/' } = route
   const reading: PatternOptions = { verbatim, separator }
   const { names } = compilePattern(route.destination, ['preset'], reading)
-  const adapter = attempt(misfit, () => broker.route({ ...route.options, ...own }, names))
+  const adapter = attempt(misfit, () => {
+    const made = broker.route({ ...route.options, ...own }, names)
+    checkPause(base, broker, made, names)
+    return made
+  })
   if (adapter === undefined) return undefined
   const policy = {
     ...base,
@@ -193,6 +198,28 @@ function access({ use, word }: PresetRoute, grant: Grant): Pick<RoutePolicy, 'se
   if (use === 'listeners') return { send: 'closed', subscribe: open ? 'open' : 'closed', closedBy }
   if (open) return { send: 'open', subscribe: 'open', closedBy }
   return { send: use === 'answers' ? 'delivered' : 'closed', subscribe: 'closed', closedBy }
+}
+
+/** Nobody who shares a subscription can pause it for himself. */
+function checkPause(
+  { slow, share }: BasePolicy,
+  broker: Broker,
+  adapter: AdapterRoute,
+  names: readonly string[],
+): void {
+  if (slow?.kind !== 'pause' || !share || !isTopic(broker, adapter, names)) return
+  throw new FieldError(['slow'], 'pause needs share: false, for a topic is shared by all who subscribe to it')
+}
+
+/** Looks at a target of this route, whichever. */
+function isTopic(broker: Broker, adapter: AdapterRoute, names: readonly string[]): boolean {
+  const variables = Object.assign(Object.create(null), Object.fromEntries(names.map((name) => [name, 'x'])))
+  try {
+    return broker.traits(adapter.target(variables)).distribution === 'copy'
+  } catch (error) {
+    if (error instanceof BrokerError) return false
+    throw error
+  }
 }
 
 /** A preset's options have the type of their default; those without one are the adapter's to check. */

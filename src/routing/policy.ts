@@ -3,10 +3,10 @@
  */
 import { FieldError } from '../broker/errors.ts'
 import type { Field } from '../broker/schema.ts'
-import type { RoutePolicy } from './route.ts'
+import type { BatchPolicy, RoutePolicy, SlowPolicy } from './route.ts'
 
 /** What does not depend on the destination form. */
-export type BasePolicy = Pick<RoutePolicy, 'errors' | 'onGap' | 'holdMs' | 'resend' | 'nack' | 'prefetch' | 'identity'>
+export type BasePolicy = Omit<RoutePolicy, 'send' | 'subscribe' | 'closedBy' | 'allow'>
 
 type Rule = (value: unknown, name: string) => unknown
 
@@ -25,9 +25,58 @@ const truth: Rule = (value, name) => {
 const integer =
   (least: number, most: number): Rule =>
   (value, name) => {
-    if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value
+    if (isWithin(value, least, most)) return value
     throw new FieldError([name], `must be a whole number from ${least} to ${most}`)
   }
+
+const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** A mapping with no other keys than these. Unknown keys were told with a hint where the file was read. */
+function mapping(
+  value: unknown,
+  name: string,
+  keys: readonly string[],
+  form: string,
+): Readonly<Record<string, unknown>> {
+  if (!isMapping(value)) throw new FieldError([name], form)
+  const strange = Object.keys(value).find((key) => !keys.includes(key))
+  if (strange !== undefined) throw new FieldError([name, strange], 'unknown key')
+  return value
+}
+
+const SLOW = 'must be pause, drop-oldest, drop-newest, disconnect, conflate or { conflate: <header name> }'
+
+const slowPolicy: Rule = (value, name): SlowPolicy => {
+  switch (value) {
+    case 'pause':
+    case 'drop-oldest':
+    case 'drop-newest':
+    case 'disconnect':
+      return { kind: value }
+    case 'conflate':
+      return { kind: 'conflate', header: 'destination' }
+  }
+  const { conflate } = mapping(value, name, ['conflate'], SLOW)
+  if (typeof conflate !== 'string' || conflate === '') throw new FieldError([name, 'conflate'], 'must be a header name')
+  return { kind: 'conflate', header: conflate }
+}
+
+const LONGEST_BATCH_MS = 10_000
+const BATCH_BYTES = 65_536
+
+const batchPolicy: Rule = (value, name): BatchPolicy => {
+  const given = mapping(value, name, ['delay', 'bytes'], 'must be like { delay: 20ms, bytes: 64KiB }')
+  const { delay, bytes = BATCH_BYTES } = given
+  if (delay === undefined) throw new FieldError([name], 'needs a delay')
+  if (!isWithin(delay, 1, LONGEST_BATCH_MS)) throw new FieldError([name, 'delay'], 'must be 1ms to 10s')
+  if (!isWithin(bytes, 1, 2 ** 30)) throw new FieldError([name, 'bytes'], 'must be 1 byte to 1GiB')
+  return { delayMs: delay, bytes }
+}
+
+function isWithin(value: unknown, least: number, most: number): value is number {
+  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most
+}
 
 interface PolicyField extends Field {
   readonly name: keyof BasePolicy
@@ -81,6 +130,31 @@ const POLICY: readonly PolicyField[] = [
     default: 'backend',
     description: 'who sees stomp-user and stomp-session: backend, public (browsers too) or off',
     rule: oneOf('backend', 'public', 'off'),
+  },
+  {
+    name: 'share',
+    default: true,
+    description: 'topics with ack:auto: one subscription at the broker for all who want the same; false: each its own',
+    rule: truth,
+  },
+  {
+    name: 'slow',
+    default: undefined,
+    description:
+      'a topic whose reader is too slow: disconnect (the default), drop-oldest, drop-newest, conflate, { conflate: <header> }; pause needs share: false',
+    fields: [{ name: 'conflate', default: undefined, description: 'the header whose newest value counts' }],
+    rule: slowPolicy,
+  },
+  {
+    name: 'batch',
+    default: undefined,
+    description:
+      'like { delay: 20ms, bytes: 64KiB }: messages to those who share wait for each other; not given: they do not',
+    fields: [
+      { name: 'delay', default: undefined, unit: 'ms', description: 'the longest wait' },
+      { name: 'bytes', default: BATCH_BYTES, unit: 'bytes', description: 'what goes without waiting' },
+    ],
+    rule: batchPolicy,
   },
 ]
 

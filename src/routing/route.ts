@@ -5,6 +5,20 @@
 import type { Route as AdapterRoute, Broker, Traits } from '../broker/broker.ts'
 import type { PatternOptions } from './pattern.ts'
 
+/** What becomes of the messages of a subscription whose client reads too slowly: see session/backlog.ts. */
+export type SlowPolicy =
+  | { readonly kind: 'pause' | 'drop-oldest' | 'drop-newest' | 'disconnect' }
+  /** `header` of MESSAGE says which messages replace one another; `destination`: all of one destination. */
+  | { readonly kind: 'conflate'; readonly header: string }
+
+/** Deliveries to those who share a subscription are collected until one of these is reached. */
+export interface BatchPolicy {
+  /** Milliseconds since the first of them. */
+  readonly delayMs: number
+  /** Of encoded messages, for one subscriber. */
+  readonly bytes: number
+}
+
 /** Keys of a route that the bridge owns, with their defaults filled in. */
 export interface RoutePolicy {
   /** open: anybody who may use the route · closed · delivered: only names that this session received as `reply-to`. */
@@ -31,6 +45,12 @@ export interface RoutePolicy {
   readonly prefetch: number | undefined
   /** Who learns the sender: backends (`stomp-user`, `stomp-session` headers, hidden from browsers), browsers too, nobody. */
   readonly identity: 'backend' | 'public' | 'off'
+  /** Subscribers who want the same get it through one subscription at the broker. */
+  readonly share: boolean
+  /** undefined: `disconnect` where subscriptions are shared, `pause` where they are the client's own. */
+  readonly slow: SlowPolicy | undefined
+  /** undefined: deliveries go out at the end of the turn that brings them. */
+  readonly batch: BatchPolicy | undefined
 }
 
 export interface Route {

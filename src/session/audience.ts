@@ -1,39 +1,38 @@
 /**
- * The sessions that share the deliveries of one upstream subscription. Members that must receive the same bytes (framing, version,
- * subscription id, destination) form a group: a delivery is encoded and packed once per group, then written to each member.
+ * The sessions that share the deliveries of one upstream subscription, in strands of those who get the same but for their subscription ids. It finds
+ * each member its strand, and hands on what it hears.
  *
- * Members have no credit and settle nothing; one that reads too slowly is ended by its own outlet.
+ * Members have no credit and settle nothing; what becomes of one that reads too slowly is its outlet's affair.
  */
 import type { Delivery, Sink } from '../broker/broker.ts'
+import type { Clock } from '../broker/clock.ts'
 import type { BrokerError } from '../broker/errors.ts'
 import type { Framing } from '../transports/wire.ts'
-import type { MessageView } from './delivery.ts'
+import { Strand } from './strand.ts'
+import type { Stream } from './stream.ts'
+import type { Turn } from './turn.ts'
 
 export interface Member {
-  /** Equal for members of one framing that receive equal bytes. */
-  readonly groupKey: string
-  readonly framing: Framing
-  readonly view: MessageView
-  /** `packed` are the bytes for the whole group; the rest is for a member that needs others. */
-  receive(packed: Buffer, delivery: Delivery, messageId: string): void
+  /** The `id` of its SUBSCRIBE. */
+  readonly id: string | undefined
+  readonly stream: Stream
   resumed(gap: boolean): void
   end(reason: BrokerError): void
 }
 
-interface Group {
-  readonly framing: Framing
-  readonly view: MessageView
-  readonly members: Set<Member>
-}
-
 export class Audience implements Sink {
   readonly #number: number
-  readonly #groups = new Map<Framing, Map<string, Group>>()
+  readonly #turn: Turn
+  readonly #clock: Clock
+  readonly #members = new Map<Member, Strand>()
+  readonly #strands = new Map<Framing, Map<string, Strand>>()
   #ended: BrokerError | undefined
 
   /** @param number unique in the process: message ids of two audiences never meet */
-  constructor(number: number) {
+  constructor(number: number, turn: Turn, clock: Clock) {
     this.#number = number
+    this.#turn = turn
+    this.#clock = clock
   }
 
   /** A member that comes too late hears so at once. */
@@ -42,36 +41,28 @@ export class Audience implements Sink {
       member.end(this.#ended)
       return
     }
-    let ofFraming = this.#groups.get(member.framing)
-    if (ofFraming === undefined) {
-      ofFraming = new Map()
-      this.#groups.set(member.framing, ofFraming)
-    }
-    let group = ofFraming.get(member.groupKey)
-    if (group === undefined) {
-      group = { framing: member.framing, view: member.view, members: new Set() }
-      ofFraming.set(member.groupKey, group)
-    }
-    group.members.add(member)
+    const { id, stream } = member
+    const strand = this.#strandFor(stream)
+    this.#members.set(member, strand)
+    strand.add(id === undefined ? 'none' : `id ${id}`, stream)
   }
 
-  /** Idempotent. */
+  /** What was delivered before still goes out. Idempotent. */
   remove(member: Member): void {
-    const ofFraming = this.#groups.get(member.framing)
-    const group = ofFraming?.get(member.groupKey)
-    if (ofFraming === undefined || group === undefined) return
-    group.members.delete(member)
-    if (group.members.size === 0) ofFraming.delete(member.groupKey)
-    if (ofFraming.size === 0) this.#groups.delete(member.framing)
+    const strand = this.#members.get(member)
+    if (strand === undefined) return
+    this.#members.delete(member)
+    strand.remove(member.stream)
+    if (strand.size > 0) return
+    const strands = this.#strands.get(strand.framing)
+    strands?.delete(strand.key)
+    if (strands?.size === 0) this.#strands.delete(strand.framing)
   }
 
   deliver(delivery: Delivery): void {
     const messageId = `m${this.#number}-${delivery.tag}`
-    for (const ofFraming of this.#groups.values()) {
-      for (const group of ofFraming.values()) {
-        const packed = group.framing.pack(group.view.encode(delivery, messageId, ''))
-        for (const member of group.members) member.receive(packed, delivery, messageId)
-      }
+    for (const strands of this.#strands.values()) {
+      for (const strand of strands.values()) strand.deliver(delivery, messageId)
     }
   }
 
@@ -80,19 +71,41 @@ export class Audience implements Sink {
   }
 
   resumed(gap: boolean): void {
-    for (const member of this.#all()) member.resumed(gap)
+    this.#settle()
+    for (const member of [...this.#members.keys()]) member.resumed(gap)
   }
 
   end(reason: BrokerError): void {
     this.#ended = reason
-    for (const member of this.#all()) member.end(reason)
-    this.#groups.clear()
+    this.#settle()
+    for (const member of [...this.#members.keys()]) member.end(reason)
+    this.#members.clear()
+    this.#strands.clear()
   }
 
-  /** A copy: a member that hears of an end leaves. */
-  #all(): Member[] {
-    return [...this.#groups.values()].flatMap((ofFraming) =>
-      [...ofFraming.values()].flatMap((group) => [...group.members]),
-    )
+  /** Members of one framing, version and destination; of each session one, so that its MESSAGEs keep their order. */
+  #strandFor(stream: Stream): Strand {
+    const { outlet, view } = stream
+    const { framing } = outlet.wire
+    let strands = this.#strands.get(framing)
+    if (strands === undefined) {
+      strands = new Map()
+      this.#strands.set(framing, strands)
+    }
+    for (let layer = 0; ; layer++) {
+      const key = `${view.version}\0${layer}\0${view.place.destination}`
+      const strand = strands.get(key)
+      if (strand === undefined) {
+        const made = new Strand(key, stream, this.#turn, this.#clock)
+        strands.set(key, made)
+        return made
+      }
+      if (!strand.has(outlet)) return strand
+    }
+  }
+
+  /** What was delivered before is told before. */
+  #settle(): void {
+    for (const strands of this.#strands.values()) for (const strand of strands.values()) strand.settle()
   }
 }

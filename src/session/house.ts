@@ -5,6 +5,7 @@ import type { Clock } from '../broker/clock.ts'
 import type { Fanout } from '../broker/fanout.ts'
 import type { Router } from '../routing/router.ts'
 import type { Audience } from './audience.ts'
+import type { SessionCounters } from './counters.ts'
 import type { HeartbeatOffer, SessionLimits } from './limits.ts'
 import type { SessionObserver } from './observer.ts'
 import type { Turn } from './turn.ts'
@@ -29,6 +30,7 @@ export interface House {
   readonly clock: Clock
   readonly turn: Turn
   readonly observer: SessionObserver
+  readonly counters: SessionCounters
   /** The `server` header of CONNECTED: `stomp-bridge/1.0.0`. */
   readonly server: string
 }

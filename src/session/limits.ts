@@ -17,8 +17,9 @@ export interface SessionLimits {
   /** Frames that await their confirm or wait behind a SUBSCRIBE, and their bytes of bodies and headers: at either bound the wire is not read. */
   readonly pendingFrames: number
   readonly pendingBytes: number
-  /** Bytes written but not taken by the kernel: over it the client is too slow and is disconnected. */
+  /** Bytes that wait for the client, and milliseconds that a message may: over either the route's `slow` says what happens. */
   readonly outboundBytes: number
+  readonly outboundAgeMs: number
   /** Credit of a subscription: messages by ack mode, and bytes of bodies. */
   readonly prefetchAuto: number
   readonly prefetchClient: number

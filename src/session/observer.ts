@@ -19,4 +19,6 @@ export interface SessionObserver {
   failed(session: SessionLabel, code: FailureCode, text: string, cause: unknown): void
   /** A subscription has had no credit for a minute: its client does not acknowledge. */
   starved(session: SessionLabel, subscription: string, destination: string): void
+  /** Messages are being left out for a client that reads too slowly; once each time that it falls behind. `policy`: `drop-oldest`, `conflate` … */
+  slow(session: SessionLabel, subscription: string, destination: string, policy: string): void
 }

@@ -7,7 +7,7 @@ import { BrokerError } from '../broker/errors.ts'
 import type { Message } from '../broker/message.ts'
 import type { Place } from '../routing/route.ts'
 import { type Frame, header } from '../stomp/frame.ts'
-import { closedText, collectArguments, isArgument } from './arguments.ts'
+import { closedText, collectArguments, isArgument, NO_ARGUMENTS } from './arguments.ts'
 import { PolicyError } from './failure.ts'
 import { brief, toMessage } from './headers.ts'
 import type { Session } from './session.ts'
@@ -59,14 +59,18 @@ function prepare(
       `SEND to ${brief(place.destination)}: no message of this session had it as reply-to`,
     )
   }
-  const args = collectArguments(frame, place, 'SEND')
+  const found = collectArguments(frame, place, 'SEND')
+  const args = found === NO_ARGUMENTS ? undefined : found
   const sender = policy.identity === 'off' ? undefined : { user: session.principal.name, session: session.id }
-  const message = toMessage(frame, (name, value) => isArgument(place, name, value), sender)
+  const isRead = args === undefined ? isNever : (name: string, value: string) => isArgument(place, name, value)
+  const message = toMessage(frame, isRead, sender)
   const replyTo = header(frame, 'reply-to')
   if (replyTo !== undefined) setReplyTo(session, message, place, replyTo)
   const options: PublishOptions = { receipt: confirmed, holdMs: policy.holdMs, resend: policy.resend, arguments: args }
   return { place, message, options, receipt, bytes: weight(frame) }
 }
+
+const isNever = (): boolean => false
 
 function weight(frame: Frame): number {
   return frame.headers.reduce((sum, text) => sum + text.length, frame.body.length)

@@ -25,7 +25,7 @@ import { brief } from './headers.ts'
 import type { House, Snapshot } from './house.ts'
 import { type Lane, Lanes } from './lane.ts'
 import type { SessionLabel } from './observer.ts'
-import { Outlet } from './outlet.ts'
+import { Outlet, type OutletEvents } from './outlet.ts'
 import { Pending } from './pending.ts'
 import { Replies, ReplyAddresses } from './replies.ts'
 import { SubscriptionTable } from './subscriptions.ts'
@@ -34,7 +34,7 @@ import { Transactions } from './transaction.ts'
 import { whenAborted } from './waiting.ts'
 
 type State = 'connecting' | 'admitting' | 'open' | 'leaving' | 'closed'
-export class Session implements WireEvents {
+export class Session implements WireEvents, OutletEvents {
   /** Unguessable, unique: CONNECTED shows it as `session`, backends as `stomp-session`. */
   readonly id = randomBytes(12).toString('base64url')
   readonly wire: Wire
@@ -63,7 +63,7 @@ export class Session implements WireEvents {
     this.house = house
     this.snapshot = house.snapshot
     const { limits } = house.snapshot
-    this.outlet = new Outlet(wire, house.turn, limits.outboundBytes, () => this.#tooSlow())
+    this.outlet = new Outlet(wire, house, limits, this)
     this.pending = new Pending({ frames: limits.pendingFrames, bytes: limits.pendingBytes }, () => this.#pump())
     this.transactions = new Transactions(this)
     this.#lanes = new Lanes((broker, credentials) => this.#link(broker, credentials), this.ended)
@@ -248,6 +248,12 @@ export class Session implements WireEvents {
     this.fail(new PolicyError('draining', 'the server is going away: connect again'))
   }
 
+  tooSlow(text: string): void {
+    // Behind little the ERROR may still be read, and the wire gives up by itself; behind much a close would only wait.
+    if (this.wire.buffered > this.snapshot.limits.outboundBytes / 2) this.wire.terminate()
+    this.fail(new PolicyError('slow-consumer', text))
+  }
+
   #link(broker: Broker, credentials: Credentials | undefined): Promise<Link> {
     const replies = new Replies(broker, () => ({
       router: this.snapshot.router,
@@ -261,15 +267,6 @@ export class Session implements WireEvents {
   #beat(): void {
     if (this.wire.written === this.#writtenAtBeat) this.outlet.frame(HEARTBEAT)
     this.#writtenAtBeat = this.wire.written
-  }
-
-  #tooSlow(): void {
-    if (this.#state === 'closed') return
-    const text = `the client has left ${this.wire.buffered} bytes unread`
-    this.house.observer.failed(this.label, 'slow-consumer', text, undefined)
-    // It does not read: a close would wait behind what it does not take.
-    this.#end(true)
-    this.wire.terminate()
   }
 
   #close(code: number, reason: string): void {

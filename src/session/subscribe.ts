@@ -75,8 +75,11 @@ function subscribeOptions(
 ): SubscribeOptions {
   const { limits } = session.snapshot
   const durable = durableName(session, frame, place)
-  const copies = place.traits.distribution === 'copy' && durable === undefined && Object.keys(args).length === 0
-  const most = place.route.policy.prefetch ?? (ack === 'auto' ? limits.prefetchAuto : limits.prefetchClient)
+  const { prefetch: own, slow } = place.route.policy
+  // What is to be held back must be settled.
+  const free = durable === undefined && Object.keys(args).length === 0 && slow?.kind !== 'pause'
+  const copies = place.traits.distribution === 'copy' && free
+  const most = own ?? (ack === 'auto' ? limits.prefetchAuto : limits.prefetchClient)
   return {
     credit: prefetch(frame, most),
     creditBytes: limits.prefetchBytes,

@@ -10,15 +10,15 @@ import type { Delivery, Link, Outcome, Sink, SubscribeOptions, Subscription } fr
 import type { Timer } from '../broker/clock.ts'
 import type { BrokerError } from '../broker/errors.ts'
 import type { Membership } from '../broker/fanout.ts'
-import type { Place } from '../routing/route.ts'
-import type { Framing } from '../transports/wire.ts'
+import type { Place, RoutePolicy } from '../routing/route.ts'
 import type { Audience, Member } from './audience.ts'
-import { GAP, MessageView } from './delivery.ts'
+import { MessageView } from './delivery.ts'
+import type { SentListener } from './departures.ts'
 import { PolicyError } from './failure.ts'
 import { type Claim, Ledger } from './ledger.ts'
-import type { SentListener } from './outlet.ts'
 import type { Session } from './session.ts'
 import { Starvation } from './starvation.ts'
+import { markLines, Stream, type StreamOwner, slowPolicy } from './stream.ts'
 
 export type AckMode = 'auto' | 'client' | 'client-individual'
 
@@ -32,30 +32,29 @@ export interface SubscriptionRequest {
   readonly options: SubscribeOptions
 }
 
-export class ClientSubscription implements Sink, SentListener, Member {
+export class ClientSubscription implements Sink, SentListener, Member, StreamOwner {
   readonly number: number
   readonly id: string | undefined
   readonly place: Place
   readonly ack: AckMode
-  readonly view: MessageView
+  readonly stream: Stream
   readonly #session: Session
   readonly #options: SubscribeOptions
   readonly #ledger: Ledger | undefined
   #own: Subscription | undefined
   #membership: Membership<Audience> | undefined
   #state: 'starting' | 'open' | 'stopping' | 'ended' = 'starting'
-  #held: Delivery[] = []
+  /** Deliveries that came before the RECEIPT. */
+  #held: Delivery[] | undefined
   /** `ack:auto`, own: written and not yet taken by the kernel. */
   #leaving = 0
-  #gap = false
   #endedEarly: BrokerError | undefined
-  /** It is open, or has ended: what an UNSUBSCRIBE that comes too early waits for. */
-  readonly #started: Promise<void>
-  #settleStarted: () => void = () => {}
+  /** Resolved when it is open, or has ended: what an UNSUBSCRIBE that comes too early waits for. */
+  #started: PromiseWithResolvers<void> | undefined
   #grace: Timer | undefined
   /** The close that a gap has called for. */
   #leaveTaking: Timer | undefined
-  readonly #starvation: Starvation
+  readonly #starvation: Starvation | undefined
 
   constructor(session: Session, request: SubscriptionRequest) {
     this.#session = session
@@ -64,14 +63,13 @@ export class ClientSubscription implements Sink, SentListener, Member {
     this.place = request.place
     this.ack = request.ack
     this.#options = request.options
-    this.#ledger = request.ack === 'auto' ? undefined : new Ledger(request.ack)
-    this.#starvation = new Starvation(session.house.clock, () =>
-      session.house.observer.starved(session.label, this.name, this.place.destination),
-    )
-    this.view = new MessageView(session.snapshot.router, request.place, request.id, session.version)
-    this.#started = new Promise((resolve) => {
-      this.#settleStarted = resolve
-    })
+    if (request.ack !== 'auto') {
+      const { clock, observer } = session.house
+      this.#ledger = new Ledger(request.ack)
+      this.#starvation = new Starvation(clock, () => observer.starved(session.label, this.name, this.place.destination))
+    }
+    const view = new MessageView(session.snapshot.router, request.place, request.id, session.version)
+    this.stream = new Stream(session, view, slowPolicy(this.#policy.slow, request.options.settle), this)
   }
 
   /** How the log and ERROR frames name it. */
@@ -89,21 +87,14 @@ export class ClientSubscription implements Sink, SentListener, Member {
     return this.#leaving > 0
   }
 
-  get framing(): Framing {
-    return this.#session.wire.framing
-  }
-
-  get groupKey(): string {
-    return `${this.view.version}\0${this.place.destination}\0${this.id ?? ''}`
-  }
-
   /**
    * Subscribes upstream: shared where the link says that others receive the same, on its own else. The promise is the broker's consent;
    * deliveries are held until `open`.
    */
   start(link: Link): Promise<void> {
     const { place } = this
-    const key = this.#options.settle === 'presettled' ? link.shareKey(place.target, this.#options) : undefined
+    const shares = this.#options.settle === 'presettled' && this.#policy.share
+    const key = shares ? link.shareKey(place.target, this.#options) : undefined
     if (key === undefined) {
       this.#own = link.subscribe(place.target, this.#options, this)
       return this.#own.live
@@ -125,40 +116,33 @@ export class ClientSubscription implements Sink, SentListener, Member {
       // For this member alone: its own numbers are free, for a shared subscription has those of its audience.
       void link.kept?.(this.place.target, (delivery) => this.#state === 'open' && this.#write(delivery))
     }
-    for (const delivery of this.#held.splice(0)) this.deliver(delivery)
-    this.#settleStarted()
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const delivery of held) this.deliver(delivery)
+    this.#started?.resolve()
   }
 
   deliver(delivery: Delivery): void {
-    if (this.#state === 'starting') this.#held.push(delivery)
+    if (this.#state === 'starting') this.#hold(delivery)
     else if (this.#state === 'open') this.#write(delivery)
     // PROMISES §2, UNSUBSCRIBE: what was not yet written to the socket is released at once.
     else if (this.#options.settle === 'each') void this.#own?.settle([delivery.tag], 'released')
   }
 
-  receive(packed: Buffer, delivery: Delivery, messageId: string): void {
-    if (this.#gap) {
-      this.#gap = false
-      this.#session.outlet.frame(this.view.encode(delivery, messageId, GAP))
-    } else {
-      this.#session.outlet.packed(packed)
-    }
-    if (delivery.message.properties.replyTo !== undefined)
-      this.#session.addresses.add(this.view.replyDestination(delivery))
-  }
-
   lost(): void {
     this.#ledger?.lost()
-    this.#starvation.end()
+    this.#starvation?.end()
     // Stale before they were written: the broker gives them again, and twice would be once too many.
-    if (this.#options.settle === 'each') this.#held = []
+    if (this.#options.settle !== 'each') return
+    this.#held = undefined
+    this.stream.outlet.withdraw(this.stream)
   }
 
   resumed(gap: boolean): void {
     // Before its RECEIPT it was promised nothing.
     if (!gap || this.#state !== 'open') return
-    if (this.place.route.policy.onGap === 'mark') {
-      this.#gap = true
+    if (this.#policy.onGap === 'mark') {
+      this.stream.mark({ dropped: 0, gap: true })
       return
     }
     const { clock, snapshot } = this.#session.house
@@ -181,7 +165,25 @@ export class ClientSubscription implements Sink, SentListener, Member {
     // Its id is free. Its ack ids are stale and not unknown, for as long as they would have been valid after UNSUBSCRIBE.
     this.#session.subscriptions.release(this)
     this.#expire()
-    if (told) this.#session.fail(reason, { subscription: this.id }, this.place.route.policy.errors)
+    if (told) this.#session.fail(reason, { subscription: this.id }, this.#policy.errors)
+  }
+
+  give(delivery: Delivery): void {
+    const { outlet, view, slow } = this.stream
+    const messageId = `${this.number}-${delivery.tag}`
+    // STOMP 1.2, MESSAGE: "the MESSAGE frame MUST also contain an ack header" when the subscription needs explicit acknowledgement
+    const ack = this.#ledger !== undefined && view.version === '1.2' ? `ack:${messageId}\n` : ''
+    const marks = this.stream.isMarked ? ack + markLines(this.stream.takeMarks()) : ack
+    this.stream.asked(view.replyDestination(delivery))
+    const frame = view.encode(delivery, messageId, marks)
+    if (this.#ledger === undefined) {
+      this.#leaving++
+    } else {
+      this.#ledger.add(delivery.tag)
+      if (this.#ledger.size >= this.#options.credit) this.#starvation?.begin()
+    }
+    const listener = this.#ledger === undefined ? this : undefined
+    outlet.delivery(frame, listener, delivery.tag, slow.kind === 'pause')
   }
 
   /** The kernel has taken them: `ack:auto` is settled. */
@@ -206,7 +208,7 @@ export class ClientSubscription implements Sink, SentListener, Member {
 
   /** @returns the tags that turned out stale */
   async settle(tags: readonly number[], outcome: Outcome): Promise<readonly number[]> {
-    this.#starvation.end()
+    this.#starvation?.end()
     const stale = (await this.#own?.settle(tags, outcome)) ?? []
     if (this.#state === 'stopping') this.#retire()
     return stale
@@ -218,11 +220,14 @@ export class ClientSubscription implements Sink, SentListener, Member {
    * @param forget a durable subscription ends for good
    */
   async stop(forget: boolean): Promise<void> {
-    if (this.#state === 'starting') await this.#started
+    if (this.#state === 'starting') {
+      this.#started ??= Promise.withResolvers()
+      await this.#started.promise
+    }
     if (this.#state !== 'open') return
     this.#state = 'stopping'
-    this.#starvation.end()
-    this.#leave()
+    this.#starvation?.end()
+    const unwritten = this.#leave()
     try {
       await this.#own?.stop(forget)
     } catch (error) {
@@ -230,6 +235,8 @@ export class ClientSubscription implements Sink, SentListener, Member {
       throw error
     }
     if (this.#isOver()) return
+    // PROMISES §2, UNSUBSCRIBE: what was not yet written to the socket is released at once.
+    if (unwritten.length > 0) void this.#own?.settle(unwritten, 'released')
     this.#expire()
     this.#retire()
   }
@@ -244,11 +251,11 @@ export class ClientSubscription implements Sink, SentListener, Member {
   #dispose(): void {
     if (this.#isOver()) return
     this.#state = 'ended'
-    this.#settleStarted()
+    this.#started?.resolve()
     this.#leaveTaking?.cancel()
-    this.#starvation.end()
+    this.#starvation?.end()
     this.#leave()
-    this.#held = []
+    this.#held = undefined
     void this.#own?.[Symbol.asyncDispose]()
   }
 
@@ -257,31 +264,26 @@ export class ClientSubscription implements Sink, SentListener, Member {
   }
 
   #write(delivery: Delivery): void {
-    const messageId = `${this.number}-${delivery.tag}`
-    // STOMP 1.2, MESSAGE: "the MESSAGE frame MUST also contain an ack header" when the subscription needs explicit acknowledgement
-    let marks = this.#ledger !== undefined && this.view.version === '1.2' ? `ack:${messageId}\n` : ''
-    if (this.#gap) {
-      this.#gap = false
-      marks += GAP
-    }
-    if (delivery.message.properties.replyTo !== undefined)
-      this.#session.addresses.add(this.view.replyDestination(delivery))
-    const frame = this.view.encode(delivery, messageId, marks)
-    if (this.#ledger !== undefined) {
-      this.#ledger.add(delivery.tag)
-      if (this.#ledger.size >= this.#options.credit) this.#starvation.begin()
-      this.#session.outlet.frame(frame)
-    } else if (this.#options.settle === 'each') {
-      this.#leaving++
-      this.#session.outlet.delivery(frame, this, delivery.tag)
-    } else {
-      this.#session.outlet.frame(frame)
-    }
+    const { outlet } = this.stream
+    if (this.#options.settle === 'presettled') outlet.message(this.stream, delivery, `${this.number}-${delivery.tag}`)
+    else if (outlet.isLagging) outlet.hold(this.stream, delivery)
+    else this.give(delivery)
   }
 
-  #leave(): void {
+  #hold(delivery: Delivery): void {
+    this.#held ??= []
+    this.#held.push(delivery)
+  }
+
+  /** @returns tags of what waits to be written and never will be */
+  #leave(): number[] {
     this.#membership?.audience.remove(this)
     this.#membership?.leave()
+    return this.stream.outlet.withdraw(this.stream).map(({ tag }) => tag)
+  }
+
+  get #policy(): RoutePolicy {
+    return this.place.route.policy
   }
 
   /** After UNSUBSCRIBE: nothing is owed any more. */

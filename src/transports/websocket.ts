@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
+import { joinFrames, tailOf } from './joining.ts'
 import type { Upgrade } from './listen.ts'
 import type { Accept, Framing, Handshake, Wire, WireEvents } from './wire.ts'
 
@@ -92,10 +93,16 @@ export const plain: Framing = {
     packed.set(frame, header)
     return packed
   },
+  tail: tailOf,
+  join: joinFrames,
 }
 
 /** With permessage-deflate `ws` frames each message itself. Not the same object as `plain`: the bytes differ. */
-export const deflated: Framing = { pack: (frame) => frame }
+export const deflated: Framing = {
+  pack: (frame) => frame,
+  tail: tailOf,
+  join: (head, tails, from) => tails.slice(from).map(({ bytes }) => Buffer.concat([head, bytes])),
+}
 
 class WebSocketWire implements Wire {
   readonly id = randomBytes(6).toString('hex')

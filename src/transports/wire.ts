@@ -7,6 +7,21 @@
 export interface Framing {
   /** One STOMP frame (or the heart-beat EOL) into what `Wire.write` takes. */
   pack(frame: Buffer): Buffer
+  /** The end of a frame that many frames have in common: looked at once. It begins with a whole character. */
+  tail(bytes: Buffer): Tail
+  /**
+   * One frame for each of `tails` from index `from` on: `head` (whole characters of UTF-8), then the tail. Packed like `pack`, each a message of its
+   * own, and joined into as few buffers as pays: what `Wire.write` takes one after the other.
+   * @param readers how many wires will take them
+   */
+  join(head: Buffer, tails: readonly Tail[], from: number, readers: number): readonly Buffer[]
+}
+
+/** Made by `Framing.tail` for the same framing's `join`. Never written to. */
+export interface Tail {
+  readonly bytes: Buffer
+  /** It is UTF-8 throughout. */
+  readonly isText: boolean
 }
 
 export interface Handshake {

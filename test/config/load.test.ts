@@ -60,7 +60,8 @@ test('without a file: the memory broker on loopback', () => {
       transactionBytes: 4_194_304,
       pendingFrames: 256,
       pendingBytes: 1_048_576,
-      outboundBytes: 16_777_216,
+      outboundBytes: 1_048_576,
+      outboundAgeMs: 10_000,
       prefetchAuto: 200,
       prefetchClient: 1000,
       prefetchBytes: 8_388_608,
@@ -136,6 +137,13 @@ test.each([
 test('durations of routes are milliseconds too', () => {
   const yaml = 'brokers: { m: { adapter: memory } }\nroutes: [{ preset: memory, broker: m, holdMs: 5s }]'
   expect(load({ yaml }).config.routes).toEqual([{ preset: 'memory', broker: 'm', holdMs: 5000 }])
+})
+
+test('and so are those of an option that holds options', () => {
+  const route = '{ preset: memory, broker: m, batch: { delay: 0.5s, bytes: 16KiB }, slow: { conflate: symbol } }'
+  const { config, faults } = load({ yaml: `brokers: { m: { adapter: memory } }\nroutes: [${route}]` })
+  expect(faults).toEqual([])
+  expect(config.routes[0]).toMatchObject({ batch: { delay: 500, bytes: 16_384 }, slow: { conflate: 'symbol' } })
 })
 
 test('the configuration is frozen all the way down', () => {
@@ -272,6 +280,16 @@ describe('a fault has a place', () => {
       'a bad duration in a route',
       { yaml: `${memory}routes:\n  - { broker: m, preset: memory, holdMs: soon }` },
       ['bridge.yaml:3:42'],
+    ],
+    [
+      'an unknown key within an option',
+      { yaml: `${memory}routes:\n  - { broker: m, preset: memory, batch: { dely: 1s } }` },
+      ['bridge.yaml:3:43'],
+    ],
+    [
+      'a bad duration within an option',
+      { yaml: `${memory}routes:\n  - { broker: m, preset: memory, batch: { delay: soon } }` },
+      ['bridge.yaml:3:50'],
     ],
     [
       '--rabbitmq beside brokers',

@@ -53,6 +53,23 @@ export function transportContract(name: string, start: () => Promise<TransportHa
       expect(Buffer.concat(peer.received).equals(all)).toBe(true)
     })
 
+    test('joined frames arrive like others', async () => {
+      const { wire, peer } = await connected()
+      const tails = [Buffer.from('1\0'), Buffer.from([0xff, 0x00]), Buffer.alloc(100_000, 'grüße ')]
+      const head = Buffer.from('head\n')
+      const joined = wire.framing.join(
+        head,
+        tails.map((bytes) => wire.framing.tail(bytes)),
+        0,
+        1,
+      )
+      for (const bytes of joined) wire.write(bytes)
+      wire.flush()
+      const all = Buffer.concat(tails.flatMap((tail) => [head, tail]))
+      await expect.poll(() => Buffer.concat(peer.received).length).toBe(all.length)
+      expect(Buffer.concat(peer.received).equals(all)).toBe(true)
+    })
+
     test('two wires of one kind share one framing, so that a group packs once', async () => {
       const harness = await started()
       const one = await joined(harness)

@@ -20,6 +20,45 @@ describe('framing', () => {
     expect([...plain.pack(Buffer.alloc(65_536)).subarray(0, 10)]).toEqual([0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0])
   })
 
+  const SIZES = [0, 1, 90, 100, 126, 700, 65_400, 65_536, 200_000]
+  const TAILS = [...SIZES.map((size) => Buffer.alloc(size, 'grüße ')), Buffer.from([0xff]), Buffer.from('end')]
+
+  test.each(
+    [plain, deflated].flatMap((framing) =>
+      ['', 'MESSAGE\nsubscription:ü\n'].flatMap((head) =>
+        [1, 1000].map((readers) => [framing, head, readers] as const),
+      ),
+    ),
+  )('frames with a common end are joined as if each were packed', (framing, text, readers) => {
+    const head = Buffer.from(text)
+    for (const [from, to] of [0, 3, 6, TAILS.length - 1].flatMap((from) => [
+      [from, from + 1] as const,
+      [from, TAILS.length] as const,
+    ])) {
+      const tails = TAILS.slice(0, to)
+      const joined = framing.join(
+        head,
+        tails.map((bytes) => framing.tail(bytes)),
+        from,
+        readers,
+      )
+      const packed = tails.slice(from).map((tail) => framing.pack(Buffer.concat([head, tail])))
+      expect(Buffer.concat(joined).equals(Buffer.concat(packed))).toBe(true)
+    }
+  })
+
+  test('they are one buffer, but for a large end that one subscriber alone would copy', () => {
+    const join = (size: number, readers: number) => {
+      const tails = [plain.tail(Buffer.alloc(size)), plain.tail(Buffer.alloc(size))]
+      return { tails, joined: plain.join(Buffer.from('head'), tails, 0, readers) }
+    }
+    expect(join(100, 1).joined).toHaveLength(1)
+    expect(join(100_000, 1000).joined).toHaveLength(1)
+    const { tails, joined } = join(100_000, 1)
+    expect([joined[1], joined[3]]).toEqual(tails.map(({ bytes }) => bytes))
+    expect(joined[1]).toBe(tails[0]!.bytes)
+  })
+
   test('the peer sees one message per frame, text or binary, also when deflated', async () => {
     for (const compression of [false, true]) {
       const { wire, client } = await conversation({ compression })

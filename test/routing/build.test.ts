@@ -5,6 +5,7 @@ import { buildRoutes, type RouteEntry } from '../../src/routing/build.ts'
 import { describeRoutes } from '../../src/routing/describe.ts'
 import type { Place } from '../../src/routing/route.ts'
 import { Router } from '../../src/routing/router.ts'
+import { FakeBroker as ScriptedBroker } from '../support/broker.ts'
 import { FakeBroker, type FakeOptions } from './fake-broker.ts'
 
 const RABBIT_KEYS = ['exchange', 'routingKey', 'queue', 'declare', 'temp', 'reply', 'topic']
@@ -51,7 +52,57 @@ test('what a route does not say has its default', () => {
       nack: 'requeue',
       prefetch: undefined,
       identity: 'backend',
+      share: true,
+      slow: undefined,
+      batch: undefined,
     },
+  })
+})
+
+describe('slow, share and batch', () => {
+  const policy = (entry: RouteEntry) =>
+    buildRoutes([{ destination: '/q/{n}', broker: 'plain', name: '{n}', ...entry }], brokers())[0]!.policy
+
+  test.each<[unknown, unknown]>([
+    ['disconnect', { kind: 'disconnect' }],
+    ['drop-oldest', { kind: 'drop-oldest' }],
+    ['drop-newest', { kind: 'drop-newest' }],
+    ['pause', { kind: 'pause' }],
+    ['conflate', { kind: 'conflate', header: 'destination' }],
+    [{ conflate: 'symbol' }, { kind: 'conflate', header: 'symbol' }],
+  ])('slow: %j', (slow, expected) => {
+    expect(policy({ slow }).slow).toEqual(expected)
+  })
+
+  test('batch: delay, and 64 KiB unless it says more or less', () => {
+    expect(policy({ batch: { delay: 20 } }).batch).toEqual({ delayMs: 20, bytes: 65_536 })
+    expect(policy({ batch: { delay: 20, bytes: 100 } }).batch).toEqual({ delayMs: 20, bytes: 100 })
+  })
+
+  test.each<[RouteEntry, string[]]>([
+    [{ slow: 'drop' }, ['slow']],
+    [{ slow: {} }, ['slow.conflate']],
+    [{ slow: { conflate: 7 } }, ['slow.conflate']],
+    [{ slow: { conflate: 'a', b: 1 } }, ['slow.b']],
+    [{ slow: ['conflate'] }, ['slow']],
+    [{ share: 'no' }, ['share']],
+    [{ batch: 20 }, ['batch']],
+    [{ batch: {} }, ['batch']],
+    [{ batch: { delay: 0 } }, ['batch.delay']],
+    [{ batch: { delay: 10_001 } }, ['batch.delay']],
+    [{ batch: { delay: 1, bytes: 0 } }, ['batch.bytes']],
+    [{ batch: { delay: 1, size: 1 } }, ['batch.size']],
+  ])('%j is a fault', (entry, expected) => {
+    expect(faultsOf({ destination: '/q/{n}', broker: 'plain', name: '{n}', ...entry })).toEqual(expected)
+  })
+
+  test('a topic cannot be paused while it is shared', () => {
+    const local = new Map([['main', new ScriptedBroker('main')]])
+    const build = (entry: RouteEntry) => () => buildRoutes([{ broker: 'main', slow: 'pause', ...entry }], local)
+    const topic = { destination: '/t/{n}', topic: '{n}' }
+    expect(build(topic)).toThrow(AggregateError)
+    expect(build({ ...topic, share: false })).not.toThrow()
+    expect(build({ destination: '/q/{n}', queue: '{n}' })).not.toThrow()
   })
 })
 

@@ -12,10 +12,10 @@ describe('one upstream subscription', () => {
     expect(stage.main.subscriptions).toHaveLength(1)
     const packs = stage.framing.packs
     stage.main.subscription().deliver('hello')
-    expect(stage.framing.packs).toBe(packs + 1)
     for (const member of members) {
       await member.gets('MESSAGE', { subscription: 'sub-0', destination: '/topic/a' }, 'hello')
     }
+    expect(stage.framing.packs).toBe(packs + 1)
     const [first, ...others] = members.map((member) => member.wire.out.at(-1))
     for (const bytes of others) expect(bytes).toBe(first)
   })
@@ -88,6 +88,14 @@ describe('who does not share', () => {
     expect(stage.main.links.filter((link) => link.forked)).toHaveLength(2)
   })
 
+  test('one on a route with share: false', async () => {
+    const routes = [{ destination: '/own/{name}', broker: 'main', topic: '{name}', share: false }]
+    const stage = openStage({ routes })
+    for (let count = 0; count < 2; count++) await joins(await stage.connected(), { destination: '/own/a' })
+    expect(stage.main.subscriptions.map(({ options }) => options.settle)).toEqual(['presettled', 'presettled'])
+    expect(stage.fanout.size).toBe(0)
+  })
+
   test('one whose link does not share: then it is presettled and its own', async () => {
     const stage = openStage({ brokers: [new FakeBroker('main', { shares: false })] })
     const [one, two] = await crowd(stage, 2)
@@ -95,6 +103,44 @@ describe('who does not share', () => {
     await one!.getsMessages('1')
     await two!.getsNothing()
     expect(stage.main.subscription(0).settled).toEqual([])
+  })
+})
+
+describe('one turn', () => {
+  test('brings many deliveries, joined once for each id, in the order of all subscriptions', async () => {
+    const stage = openStage()
+    const same = await crowd(stage, 3)
+    const other = await joins(await stage.connected(), { id: 'other' })
+    const both = await joins(await joins(await stage.connected()), { id: 'b', destination: '/topic/b' })
+    const [a, b] = [stage.main.subscription(0), stage.main.subscription(1)]
+    const packs = stage.framing.packs
+    a.deliver('1')
+    a.deliver('2')
+    b.deliver('3')
+    a.deliver('4')
+    for (const client of same) await client.getsMessages('1', '2', '4')
+    await other.getsMessages('1', '2', '4')
+    const heard = await both.getsMessages('1', '2', '3', '4')
+    expect(heard.map(({ headers }) => headers.subscription)).toEqual(['sub-0', 'sub-0', 'b', 'sub-0'])
+    // Three for all with the id sub-0, three for the other id, and four for the one that listens elsewhere too.
+    expect(stage.framing.packs).toBe(packs + 10)
+  })
+
+  test('who speaks in between hears what was before it, then the answer, then the rest', async () => {
+    const stage = openStage()
+    const [one, two] = await crowd(stage, 2)
+    const subscription = stage.main.subscription()
+    for (const body of ['1', '2']) {
+      subscription.deliver(body)
+      one!.sends('BEGIN', { transaction: body, receipt: `b${body}` })
+    }
+    subscription.deliver('3')
+    await two!.getsMessages('1', '2', '3')
+    await one!.getsMessages('1')
+    await one!.getsReceipts('b1')
+    await one!.getsMessages('2')
+    await one!.getsReceipts('b2')
+    await one!.getsMessages('3')
   })
 })
 

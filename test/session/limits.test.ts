@@ -1,6 +1,6 @@
 /** Each named bound of a session, at n and at n + 1. */
 import { describe, expect, test } from 'vitest'
-import { LIMITS, openStage } from './stage.ts'
+import { LIMITS, openStage, type StageOptions } from './stage.ts'
 
 describe('before CONNECT', () => {
   const connect = (bytes: number) => {
@@ -115,16 +115,33 @@ describe('subscriptions', () => {
 })
 
 describe('a client that does not read', () => {
-  test('its own MESSAGEs: never more than its credit, then it is dropped over outboundBytes', async () => {
-    const stage = openStage()
+  const listening = async (options: StageOptions = {}) => {
+    const stage = openStage(options)
     const client = await stage.connected()
     client.sends('SUBSCRIBE', { id: 's', destination: '/queue/a', receipt: 's' })
     await client.getsReceipts('s')
     client.wire.stall()
-    for (let count = 0; count < 12; count++) {
+    for (let count = 0; count < 20; count++) {
       stage.main.subscription().deliver('x'.repeat(1000))
       await stage.settles()
     }
+    return { stage, client }
+  }
+
+  test('its own MESSAGEs: credit bounds what is under way, and nobody is sent away for it', async () => {
+    const { stage, client } = await listening()
+    expect(client.wire.buffered).toBeGreaterThan(LIMITS.outboundBytes)
+    expect(stage.main.subscription().settled).toEqual([])
+    client.sends('BEGIN', { transaction: 't', receipt: 'b' })
+    await stage.passes(LIMITS.outboundAgeMs)
+    client.wire.drains()
+    await client.getsMessages(...Array.from({ length: 20 }, () => 'x'.repeat(1000)))
+    await client.getsReceipts('b')
+    expect(stage.main.subscription().unsettled).toEqual([])
+  })
+
+  test('slow: disconnect: its own MESSAGEs count', async () => {
+    const { stage, client } = await listening({ policies: { '/queue/{name+}': { slow: { kind: 'disconnect' } } } })
     expect(client.wire.terminated).toBe(true)
     expect(stage.main.log.some((entry) => entry.startsWith('end queue:a with 1,2'))).toBe(true)
     expect(stage.told).toEqual(['connected 1.2', 'failed slow-consumer', 'closed 1006'])
@@ -143,18 +160,19 @@ describe('a client that does not read', () => {
     expect(client.wire.buffered).toBeLessThan(2 * LIMITS.outboundBytes)
   })
 
-  test('an ERROR to it is no reason to be told twice', async () => {
+  test('its ERRORs: the same, and it is told once that it is too slow', async () => {
     const stage = openStage()
     const client = await stage.connected()
-    client.sends('SUBSCRIBE', { id: 's', destination: '/queue/a', receipt: 's' })
+    client.sends('SUBSCRIBE', { id: 's', destination: '/keep/a', receipt: 's' })
     await client.getsReceipts('s')
     client.wire.stall()
-    stage.main.subscription().deliver('x'.repeat(LIMITS.outboundBytes))
-    await stage.settles()
-    client.sends('COMMIT', { transaction: 't' })
-    await stage.settles()
+    for (let count = 0; count < 1000 && !client.wire.terminated; count++) {
+      client.sends('SUBSCRIBE', { id: 's', destination: '/keep/a', receipt: 'x'.repeat(500) })
+      await stage.settles()
+    }
     expect(client.wire.terminated).toBe(true)
     expect(client.wire.closing).toBeUndefined()
+    expect(stage.told.filter((each) => each === 'failed slow-consumer')).toHaveLength(1)
     expect(stage.told.at(-1)).toBe('closed 1006')
   })
 })

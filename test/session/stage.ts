@@ -9,6 +9,7 @@ import { buildRoutes, type RouteEntry } from '../../src/routing/build.ts'
 import type { RoutePolicy } from '../../src/routing/route.ts'
 import { Router } from '../../src/routing/router.ts'
 import { Audience } from '../../src/session/audience.ts'
+import { SessionCounters } from '../../src/session/counters.ts'
 import type { House, Snapshot } from '../../src/session/house.ts'
 import type { HeartbeatOffer, SessionLimits } from '../../src/session/limits.ts'
 import type { SessionObserver } from '../../src/session/observer.ts'
@@ -36,6 +37,7 @@ export const LIMITS: SessionLimits = {
   pendingFrames: 16,
   pendingBytes: 32_768,
   outboundBytes: 8192,
+  outboundAgeMs: 10_000,
   prefetchAuto: 200,
   prefetchClient: 1000,
   prefetchBytes: 8_388_608,
@@ -66,7 +68,7 @@ export interface StageOptions {
   readonly authenticator?: Authenticator
 }
 
-/** What the observer was told: `failed forbidden`, `closed 1000`, `starved s1 /queue/a`, `connected 1.2`. */
+/** What the observer was told: `failed forbidden`, `closed 1000`, `starved s1 /queue/a`, `slow s1 /topic/a conflate`, `connected 1.2`. */
 type Told = string
 
 export class Stage {
@@ -77,6 +79,7 @@ export class Stage {
   readonly other: FakeBroker
   readonly fanout: Fanout<Audience>
   readonly told: Told[] = []
+  readonly counters = new SessionCounters()
   readonly sessions: Session[] = []
   /** Wires of all clients, those that came later last. */
   readonly wires: FakeWire[] = []
@@ -89,7 +92,7 @@ export class Stage {
     this.other = this.#brokers[1] ?? this.main
     let audiences = 0
     const { clock, turn } = this
-    this.fanout = new Fanout({ lingerMs: LINGER_MS, clock, audience: () => new Audience(++audiences) })
+    this.fanout = new Fanout({ lingerMs: LINGER_MS, clock, audience: () => new Audience(++audiences, turn, clock) })
     this.house = {
       snapshot: this.#snapshot(options),
       authenticator: options.authenticator ?? anonymous,
@@ -97,6 +100,7 @@ export class Stage {
       clock,
       turn,
       observer: this.#observer(),
+      counters: this.counters,
       server: 'stomp-bridge/test',
     }
   }
@@ -188,6 +192,7 @@ export class Stage {
       closed: (_, code) => this.told.push(`closed ${code}`),
       failed: (_, code) => this.told.push(`failed ${code}`),
       starved: (_, subscription, destination) => this.told.push(`starved ${subscription} ${destination}`),
+      slow: (_, subscription, destination, policy) => this.told.push(`slow ${subscription} ${destination} ${policy}`),
     }
   }
 }

@@ -2,7 +2,7 @@
  * A wire without a socket, from the side of the session: it records what was written, and its test decides when the "kernel" takes it.
  * Frames leave in three steps, as on a real one: `write` keeps them, `flush` hands them on, and only what was taken counts as `sent`.
  */
-import type { Accept, Framing, Handshake, Wire, WireEvents } from '../../src/transports/wire.ts'
+import type { Accept, Framing, Handshake, Tail, Wire, WireEvents } from '../../src/transports/wire.ts'
 
 /** Packs a frame as it is; counts how often, since a group of sessions shall pack once. */
 export class PlainFraming implements Framing {
@@ -11,6 +11,15 @@ export class PlainFraming implements Framing {
   pack(frame: Buffer): Buffer {
     this.packs++
     return frame
+  }
+
+  tail(bytes: Buffer): Tail {
+    return { bytes, isText: true }
+  }
+
+  /** Each frame a buffer of its own, so that a script can count them. */
+  join(head: Buffer, tails: readonly Tail[], from: number): Buffer[] {
+    return tails.slice(from).map(({ bytes }) => this.pack(Buffer.concat([head, bytes])))
   }
 }
 
