@@ -122,7 +122,7 @@ export async function startBridge(config: Config, { log, signal }: BridgeOptions
       { path: options.path, compression: options.compression, maxMessageBytes },
       sessions.accept,
     )
-    const listening = { ...config.listen, maxConnections: config.limits.connections }
+    const listening = { ...config.listen, maxConnections: config.limits.connections, probes: options.pingMs === 0 }
     const listener = keep(await listen(listening, { [options.path]: upgrade }, listenReport(log)))
     const state: State = { draining: false }
     const readiness = (): Readiness => readinessOf(state, outages, [...brokers.values()])

@@ -15,6 +15,18 @@ export const systemClock: Clock = {
   after(ms, run) {
     const timer = setTimeout(run, ms)
     timer.unref()
-    return { cancel: () => clearTimeout(timer) }
+    return new SystemTimer(timer)
   },
+}
+
+class SystemTimer implements Timer {
+  readonly #timer: NodeJS.Timeout
+
+  constructor(timer: NodeJS.Timeout) {
+    this.#timer = timer
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timer)
+  }
 }

@@ -105,25 +105,47 @@ interface SharedEvents {
   closed(): void
 }
 
-interface Waiter {
-  resolve(): void
-  reject(reason: BrokerError): void
+const LIVE = Promise.resolve()
+
+class Member<A extends Sink> implements Membership<A> {
+  readonly live: Promise<void>
+  readonly #shared: Shared<A>
+  #waiter: PromiseWithResolvers<void> | undefined
+  #joined = true
+
+  /** @param waiter what says that the subscription is live; undefined: it is */
+  constructor(shared: Shared<A>, waiter: PromiseWithResolvers<void> | undefined) {
+    this.#shared = shared
+    this.#waiter = waiter
+    this.live = waiter?.promise ?? LIVE
+  }
+
+  get audience(): A {
+    return this.#shared.audience
+  }
+
+  leave(): void {
+    if (!this.#joined) return
+    this.#joined = false
+    this.#shared.leave(this.#waiter)
+    this.#waiter = undefined
+  }
 }
 
 class Shared<A extends Sink> implements Sink {
   readonly #options: FanoutOptions<A>
-  readonly #audience: A
+  readonly audience: A
   readonly #events: SharedEvents
   #subscription: Subscription | undefined
   #live = false
   #closed = false
   #members = 0
   #linger: Timer | undefined
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters = new Set<PromiseWithResolvers<void>>()
 
   constructor(options: FanoutOptions<A>, events: SharedEvents) {
     this.#options = options
-    this.#audience = options.audience()
+    this.audience = options.audience()
     this.#events = events
   }
 
@@ -139,42 +161,37 @@ class Shared<A extends Sink> implements Sink {
     this.#members++
     this.#linger?.cancel()
     this.#linger = undefined
-    let waiter: Waiter | undefined
-    const live = this.#live
-      ? Promise.resolve()
-      : new Promise<void>((resolve, reject) => {
-          waiter = { resolve, reject }
-          this.#waiters.add(waiter)
-        })
-    let joined = true
-    const leave = (): void => {
-      if (!joined) return
-      joined = false
-      // While the broker is away a churning client would pile them up.
-      if (waiter !== undefined) this.#waiters.delete(waiter)
-      this.#leave()
-    }
-    return { audience: this.#audience, live, leave }
+    if (this.#live) return new Member(this, undefined)
+    const waiter = Promise.withResolvers<void>()
+    this.#waiters.add(waiter)
+    return new Member(this, waiter)
+  }
+
+  /** @param waiter of the member that leaves: while the broker is away a churning client would pile them up */
+  leave(waiter: PromiseWithResolvers<void> | undefined): void {
+    if (waiter !== undefined) this.#waiters.delete(waiter)
+    if (--this.#members > 0 || this.#closed) return
+    this.#linger = this.#options.clock.after(this.#options.lingerMs, () => void this.close())
   }
 
   deliver(delivery: Delivery): void {
-    this.#audience.deliver(delivery)
+    this.audience.deliver(delivery)
   }
 
   lost(): void {
     this.#live = false
-    this.#audience.lost()
+    this.audience.lost()
   }
 
   resumed(gap: boolean): void {
-    this.#audience.resumed(gap)
+    this.audience.resumed(gap)
     this.#becomeLive()
   }
 
   end(reason: BrokerError): void {
     if (this.#closed) return
     this.#refuse(reason)
-    this.#audience.end(reason)
+    this.audience.end(reason)
     void this.close()
   }
 
@@ -199,10 +216,5 @@ class Shared<A extends Sink> implements Sink {
   #refuse(reason: BrokerError): void {
     for (const waiter of this.#waiters) waiter.reject(reason)
     this.#waiters.clear()
-  }
-
-  #leave(): void {
-    if (--this.#members > 0 || this.#closed) return
-    this.#linger = this.#options.clock.after(this.#options.lingerMs, () => void this.close())
   }
 }

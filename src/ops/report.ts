@@ -33,8 +33,8 @@ const WARNINGS: ReadonlySet<string> = new Set([
 
 export function sessionReport(log: Logger): SessionObserver {
   return {
-    connected: (session, version) => log.info({ ...fields(session), version }, 'connected'),
-    closed: (session, code, reason) => log.info({ ...fields(session), code, reason }, 'closed'),
+    connected: (session, version) => log.debug({ ...fields(session), version }, 'connected'),
+    closed: (session, code, reason) => log.debug({ ...fields(session), code, reason }, 'closed'),
     failed(session, code, text, cause) {
       const line = { ...fields(session), code, rule: text }
       if (code === 'internal') log.error({ ...line, err: cause }, 'internal error')

@@ -30,7 +30,7 @@ async function admit(session: Session, frame: Frame): Promise<void> {
   session.identify(verdict.user)
   const own = [...session.snapshot.brokers.values()].filter((broker) => broker.credentials === 'client')
   // PROMISES §5: the password is kept nowhere but in the pooled connection; it goes out of scope with this call.
-  await Promise.all(own.map((broker) => session.open(broker, credentials)))
+  await Promise.all(own.map((broker) => session.lanes.open(broker, credentials)))
 }
 
 function credentialsOf(frame: Frame): Credentials | undefined {

@@ -5,6 +5,7 @@
  */
 import type { Broker, Credentials, Link } from '../broker/broker.ts'
 import type { BrokerError } from '../broker/errors.ts'
+import type { Ending } from './waiting.ts'
 
 export interface LaneTask {
   /** Synchronous. What it returns holds the lane until it settles; undefined: the next task follows at once. */
@@ -13,19 +14,31 @@ export interface LaneTask {
   fail(reason: BrokerError): void
 }
 
+/** Who makes the links. */
+export interface Dialler {
+  /** Rejects with a BrokerError. */
+  dial(broker: Broker, credentials: Credentials | undefined): Promise<Link>
+}
+
+/** Of a session that has not asked any broker for anything. */
+const NONE: readonly Lane[] = []
+
 export class Lane {
-  readonly #connect: () => Promise<Link>
+  readonly broker: Broker
+  readonly #dialler: Dialler
   #link: Link | undefined
   #held = false
-  readonly #waiting: LaneTask[] = []
-  #idle: (() => void)[] = []
+  /** undefined while nobody waits: an emptied list would keep its room. */
+  #waiting: LaneTask[] | undefined
+  #idle: (() => void)[] | undefined
 
   /**
-   * @param connect dials when the first task comes, and again after a failure
+   * @param dialler is asked when the first task comes, and again after a failure
    * @param link when it is there already
    */
-  constructor(connect: () => Promise<Link>, link?: Link) {
-    this.#connect = connect
+  constructor(broker: Broker, dialler: Dialler, link?: Link) {
+    this.broker = broker
+    this.#dialler = dialler
     this.#link = link
   }
 
@@ -36,7 +49,8 @@ export class Lane {
 
   /** Runs the task now if nothing is before it. */
   run(task: LaneTask): void {
-    if (this.#held || this.#waiting.length > 0) {
+    if (this.#held || this.#waiting !== undefined) {
+      this.#waiting ??= []
       this.#waiting.push(task)
       return
     }
@@ -45,15 +59,16 @@ export class Lane {
 
   /** Resolves when no task is waiting and none holds the lane. */
   idle(): Promise<void> {
-    if (!this.#held && this.#waiting.length === 0) return Promise.resolve()
+    if (!this.#held && this.#waiting === undefined) return Promise.resolve()
     return new Promise((resolve) => {
+      this.#idle ??= []
       this.#idle.push(resolve)
     })
   }
 
   #perform(task: LaneTask): void {
     if (this.#link === undefined) {
-      this.#waiting.unshift(task)
+      this.#waiting = [task, ...(this.#waiting ?? [])]
       this.#dial()
       return
     }
@@ -66,14 +81,15 @@ export class Lane {
 
   #dial(): void {
     this.#held = true
-    this.#connect().then(
+    this.#dialler.dial(this.broker, undefined).then(
       (link) => {
         this.#link = link
         this.#release()
       },
       (reason: BrokerError) => {
-        const refused = this.#waiting.splice(0)
-        for (const task of refused) task.fail(reason)
+        const refused = this.#waiting
+        this.#waiting = undefined
+        for (const task of refused ?? []) task.fail(reason)
         this.#release()
       },
     )
@@ -81,47 +97,44 @@ export class Lane {
 
   #release(): void {
     this.#held = false
-    while (!this.#held) {
-      const task = this.#waiting.shift()
-      if (task === undefined) break
+    while (!this.#held && this.#waiting !== undefined) {
+      const task = this.#waiting.shift()!
+      if (this.#waiting.length === 0) this.#waiting = undefined
       this.#perform(task)
     }
     if (this.#held) return
-    for (const resolve of this.#idle.splice(0)) resolve()
+    const idle = this.#idle
+    this.#idle = undefined
+    if (idle !== undefined) for (const resolve of idle) resolve()
   }
 }
 
-/** The lanes of a session, made when they are first needed. */
+/** The lanes of a session, made when they are first needed. A session uses one broker or two: a list is smaller than a Map and as quick. */
 export class Lanes {
-  readonly #link: (broker: Broker, credentials: Credentials | undefined) => Promise<Link>
-  readonly #ended: AbortSignal
-  readonly #lanes = new Map<Broker, Lane>()
+  readonly #dialler: Dialler
+  readonly #ended: Ending
+  #lanes: readonly Lane[] = NONE
 
-  constructor(link: (broker: Broker, credentials: Credentials | undefined) => Promise<Link>, ended: AbortSignal) {
-    this.#link = link
+  constructor(dialler: Dialler, ended: Ending) {
+    this.#dialler = dialler
     this.#ended = ended
   }
 
   of(broker: Broker): Lane {
-    let lane = this.#lanes.get(broker)
-    if (lane === undefined) {
-      lane = new Lane(() => this.#link(broker, undefined))
-      this.#lanes.set(broker, lane)
-    }
-    return lane
+    for (const lane of this.#lanes) if (lane.broker === broker) return lane
+    return this.#add(new Lane(broker, this.#dialler))
   }
 
-  /** @param broker its name */
+  /** Whether it was asked for anything. @param broker its name */
   has(broker: string): boolean {
-    for (const { name } of this.#lanes.keys()) if (name === broker) return true
-    return false
+    return this.#lanes.some((lane) => lane.broker.name === broker)
   }
 
   /** Dials now, with the client's own credentials; they are not kept for a second try. Rejects with the BrokerError. */
   async open(broker: Broker, credentials: Credentials | undefined): Promise<void> {
-    const link = await this.#link(broker, credentials)
-    if (this.#ended.aborted) await link[Symbol.asyncDispose]()
-    else this.#lanes.set(broker, new Lane(() => Promise.resolve(link), link))
+    const link = await this.#dialler.dial(broker, credentials)
+    if (this.#ended.isOver) await link[Symbol.asyncDispose]()
+    else this.#add(new Lane(broker, this.#dialler, link))
   }
 
   /**
@@ -129,8 +142,13 @@ export class Lanes {
    * @param settled what else needs the links until it is settled
    */
   dispose(settled: readonly Promise<unknown>[]): void {
-    for (const lane of this.#lanes.values()) {
+    for (const lane of this.#lanes) {
       void Promise.allSettled([lane.idle(), ...settled]).then(() => lane.link?.[Symbol.asyncDispose]())
     }
+  }
+
+  #add(lane: Lane): Lane {
+    this.#lanes = [...this.#lanes, lane]
+    return lane
   }
 }

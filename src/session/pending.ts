@@ -2,10 +2,9 @@
  * What a session has accepted and not yet settled: SENDs that await their confirm, frames that wait behind a SUBSCRIBE. Over its bound the
  * wire is not read until half of it is settled; DISCONNECT waits until it is empty.
  */
-export interface PendingBound {
-  readonly frames: number
-  readonly bytes: number
-}
+import type { SessionLimits } from './limits.ts'
+
+export type PendingBound = Pick<SessionLimits, 'pendingFrames' | 'pendingBytes'>
 
 export class Pending {
   readonly #bound: PendingBound
@@ -13,7 +12,7 @@ export class Pending {
   #frames = 0
   #bytes = 0
   #full = false
-  #empty: (() => void)[] = []
+  #empty: (() => void)[] | undefined
 
   /** @param onRelief called when a full one has drained to half */
   constructor(bound: PendingBound, onRelief: () => void) {
@@ -34,14 +33,16 @@ export class Pending {
   begin(bytes: number): void {
     this.#frames++
     this.#bytes += bytes
-    if (this.#frames >= this.#bound.frames || this.#bytes >= this.#bound.bytes) this.#full = true
+    const { pendingFrames, pendingBytes } = this.#bound
+    if (this.#frames >= pendingFrames || this.#bytes >= pendingBytes) this.#full = true
   }
 
   done(bytes: number): void {
     this.#frames--
     this.#bytes -= bytes
-    if (this.#frames === 0) for (const resolve of this.#empty.splice(0)) resolve()
-    if (!this.#full || this.#frames > this.#bound.frames / 2 || this.#bytes > this.#bound.bytes / 2) return
+    if (this.#frames === 0 && this.#empty !== undefined) this.#tellEmpty(this.#empty)
+    const { pendingFrames, pendingBytes } = this.#bound
+    if (!this.#full || this.#frames > pendingFrames / 2 || this.#bytes > pendingBytes / 2) return
     this.#full = false
     this.#onRelief()
   }
@@ -49,7 +50,13 @@ export class Pending {
   whenEmpty(): Promise<void> {
     if (this.#frames === 0) return Promise.resolve()
     return new Promise((resolve) => {
+      this.#empty ??= []
       this.#empty.push(resolve)
     })
+  }
+
+  #tellEmpty(waiting: readonly (() => void)[]): void {
+    this.#empty = undefined
+    for (const resolve of waiting) resolve()
   }
 }

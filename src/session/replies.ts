@@ -33,8 +33,9 @@ export class ReplyAddresses {
   }
 }
 
+/** What is asked of the session, each time anew. */
 export interface RepliesContext {
-  readonly router: Router
+  readonly snapshot: { readonly router: Router }
   readonly version: Version
   readonly outlet: Outlet
   readonly addresses: ReplyAddresses
@@ -46,15 +47,16 @@ export interface RepliesContext {
  */
 export class Replies implements Sink {
   readonly #broker: Broker
-  readonly #context: () => RepliesContext
+  readonly #context: RepliesContext
 
-  constructor(broker: Broker, context: () => RepliesContext) {
+  constructor(broker: Broker, context: RepliesContext) {
     this.#broker = broker
     this.#context = context
   }
 
   deliver(delivery: Delivery): void {
-    const { router, version, outlet, addresses } = this.#context()
+    const { snapshot, version, outlet, addresses } = this.#context
+    const { router } = snapshot
     const destination = router.replyDestination(this.#broker, delivery.target)
     if (destination === undefined) return
     const prefix = `MESSAGE\n${headerLine('subscription', destination, version)}${headerLine('destination', destination, version)}`

@@ -7,7 +7,7 @@
  * Frames are handled one after the other in the order they came. While the session is full (session/pending.ts) it takes no frame from the
  * parser and reads nothing from the wire.
  */
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { Broker, Credentials, Link, Principal } from '../broker/broker.ts'
 import { isReserved } from '../routing/reserved.ts'
 import type { Place } from '../routing/route.ts'
@@ -23,33 +23,35 @@ import { HANDLERS } from './commands.ts'
 import { CLOSE, errorFrame, type FailureContext, failureOf, PolicyError } from './failure.ts'
 import { brief } from './headers.ts'
 import type { House, Snapshot } from './house.ts'
-import { type Lane, Lanes } from './lane.ts'
+import { type Dialler, type Lane, Lanes } from './lane.ts'
 import type { SessionLabel } from './observer.ts'
 import { Outlet, type OutletEvents } from './outlet.ts'
 import { Pending } from './pending.ts'
 import { Replies, ReplyAddresses } from './replies.ts'
 import { SubscriptionTable } from './subscriptions.ts'
-import { SessionTimers } from './timers.ts'
+import { SessionTimers, type Timed } from './timers.ts'
 import { Transactions } from './transaction.ts'
-import { whenAborted } from './waiting.ts'
+import { abortedBy, Ending, whenOver } from './waiting.ts'
 
 type State = 'connecting' | 'admitting' | 'open' | 'leaving' | 'closed'
-export class Session implements WireEvents, OutletEvents {
+
+export class Session implements WireEvents, OutletEvents, Timed, Dialler {
   /** Unguessable, unique: CONNECTED shows it as `session`, backends as `stomp-session`. */
-  readonly id = randomBytes(12).toString('base64url')
+  readonly id = randomUUID()
   readonly wire: Wire
   readonly house: House
   readonly snapshot: Snapshot
   readonly outlet: Outlet
   readonly pending: Pending
+  readonly lanes: Lanes
   readonly subscriptions = new SubscriptionTable()
-  readonly transactions: Transactions
-  /** Where this session was asked to answer. */
-  readonly addresses = new ReplyAddresses()
+  /** Comes however the session ends. */
+  readonly ended = new Ending()
   readonly #parser: Parser
   readonly #timers: SessionTimers
-  readonly #lanes: Lanes
-  readonly #ended = new AbortController()
+  readonly #onEnd: (session: Session) => void
+  #transactions: Transactions | undefined
+  #addresses: ReplyAddresses | undefined
   #state: State = 'connecting'
   #version: Version = '1.0'
   #user: string | undefined
@@ -58,24 +60,19 @@ export class Session implements WireEvents, OutletEvents {
   #paused = false
   #writtenAtBeat = 0
 
-  constructor(wire: Wire, house: House) {
+  /** @param onEnd called once, when it ends */
+  constructor(wire: Wire, house: House, onEnd: (session: Session) => void = () => {}) {
     this.wire = wire
+    this.#onEnd = onEnd
     this.house = house
     this.snapshot = house.snapshot
     const { limits } = house.snapshot
     this.outlet = new Outlet(wire, house, limits, this)
-    this.pending = new Pending({ frames: limits.pendingFrames, bytes: limits.pendingBytes }, () => this.#pump())
-    this.transactions = new Transactions(this)
-    this.#lanes = new Lanes((broker, credentials) => this.#link(broker, credentials), this.ended)
-    this.#parser = new Parser({ ...limits, frameBytes: limits.connectBytes, headTotalBytes: limits.connectBytes })
-    const events = {
-      beat: () => this.#beat(),
-      ping: () => wire.ping(),
-      connectTimeout: () =>
-        this.fail(new PolicyError('connect-timeout', `CONNECT must come within ${limits.connectTimeoutMs} ms`)),
-      silent: (ms: number) => this.fail(new PolicyError('heartbeat-timeout', `nothing was received for ${ms} ms`)),
-    }
-    this.#timers = new SessionTimers(house.clock, events, limits.connectTimeoutMs)
+    this.pending = new Pending(limits, () => this.#pump())
+    this.lanes = new Lanes(this, this.ended)
+    const { connectBytes, headerBytes, headerCount } = limits
+    this.#parser = new Parser({ frameBytes: connectBytes, headTotalBytes: connectBytes, headerBytes, headerCount })
+    this.#timers = new SessionTimers(house.clock, this, limits.connectTimeoutMs)
   }
 
   get version(): Version {
@@ -95,9 +92,15 @@ export class Session implements WireEvents, OutletEvents {
     return { id: this.wire.id, remote: this.wire.handshake.remote, user: this.#user }
   }
 
-  /** Aborted when the session ends, however it ends. */
-  get ended(): AbortSignal {
-    return this.#ended.signal
+  get transactions(): Transactions {
+    this.#transactions ??= new Transactions(this)
+    return this.#transactions
+  }
+
+  /** Where this session was asked to answer. */
+  get addresses(): ReplyAddresses {
+    this.#addresses ??= new ReplyAddresses()
+    return this.#addresses
   }
 
   data(chunk: Buffer): void {
@@ -113,6 +116,12 @@ export class Session implements WireEvents, OutletEvents {
 
   alive(): void {
     this.#timers.heard()
+  }
+
+  /** An EOL, unless something was written since the last one was due. */
+  beat(): void {
+    if (this.wire.written === this.#writtenAtBeat) this.outlet.frame(HEARTBEAT)
+    this.#writtenAtBeat = this.wire.written
   }
 
   closed(code: number, reason: string): void {
@@ -135,7 +144,9 @@ export class Session implements WireEvents, OutletEvents {
     } finally {
       this.#pumping = false
     }
-    this.#pause(this.#held && this.#state !== 'closed')
+    // While a client is admitted it says nothing: stopping the wire and starting it again would cost more than all else that CONNECT does.
+    const quiet = this.#state === 'admitting' && this.#parser.buffered === 0
+    this.#pause(this.#held && !quiet && this.#state !== 'closed')
   }
 
   get #held(): boolean {
@@ -174,6 +185,7 @@ export class Session implements WireEvents, OutletEvents {
     if (this.#state !== 'admitting') return
     this.#state = 'open'
     this.#clientId = clientId
+    this.wire.admitted()
     this.#parser.limits = this.snapshot.limits
     const { outgoingMs, incomingMs } = this.snapshot.heartbeat
     const headers = ['version', this.#version, 'session', this.id, 'server', this.house.server]
@@ -223,24 +235,14 @@ export class Session implements WireEvents, OutletEvents {
   }
 
   lane(broker: Broker): Lane {
-    return this.#lanes.of(broker)
+    return this.lanes.of(broker)
   }
 
-  /** Links a broker now, with the client's own credentials. Rejects with its BrokerError. */
-  open(broker: Broker, credentials: Credentials | undefined): Promise<void> {
-    return this.#lanes.open(broker, credentials)
-  }
-
-  /** Whether it has sent to this broker or subscribed there. */
-  uses(broker: string): boolean {
-    return this.#lanes.has(broker)
-  }
-
-  /** Going away: no more deliveries; what is pending or unacknowledged has until `grace` is aborted. */
-  async drain(grace: AbortSignal): Promise<void> {
+  /** Going away: no more deliveries; what is pending or unacknowledged has until `grace` is over. */
+  async drain(grace: Ending): Promise<void> {
     for (const subscription of this.subscriptions.all()) subscription.stop(false).catch(() => {})
     const settled = Promise.all([this.subscriptions.whenEmpty(), this.pending.whenEmpty()])
-    await Promise.race([settled, whenAborted(grace), whenAborted(this.ended)])
+    await Promise.race([settled, whenOver(grace), whenOver(this.ended)])
   }
 
   /** After `drain`. */
@@ -254,19 +256,10 @@ export class Session implements WireEvents, OutletEvents {
     this.fail(new PolicyError('slow-consumer', text))
   }
 
-  #link(broker: Broker, credentials: Credentials | undefined): Promise<Link> {
-    const replies = new Replies(broker, () => ({
-      router: this.snapshot.router,
-      version: this.#version,
-      outlet: this.outlet,
-      addresses: this.addresses,
-    }))
-    return broker.link({ ...this.principal, credentials }, replies, this.ended)
-  }
-
-  #beat(): void {
-    if (this.wire.written === this.#writtenAtBeat) this.outlet.frame(HEARTBEAT)
-    this.#writtenAtBeat = this.wire.written
+  /** For its lanes. */
+  dial(broker: Broker, credentials: Credentials | undefined): Promise<Link> {
+    const replies = new Replies(broker, this)
+    return abortedBy(this.ended, (signal) => broker.link({ ...this.principal, credentials }, replies, signal))
   }
 
   #close(code: number, reason: string): void {
@@ -287,9 +280,10 @@ export class Session implements WireEvents, OutletEvents {
     // The peer's own close must be seen.
     this.#pause(false)
     this.#timers.stop()
-    this.transactions.clear()
+    this.#transactions?.clear()
     for (const each of this.subscriptions.all()) each.stop(false).catch(() => {})
-    this.#ended.abort()
-    this.#lanes.dispose([this.pending.whenEmpty(), this.subscriptions.whenEmpty()])
+    this.ended.come()
+    this.#onEnd(this)
+    this.lanes.dispose([this.pending.whenEmpty(), this.subscriptions.whenEmpty()])
   }
 }

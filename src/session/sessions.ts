@@ -3,10 +3,12 @@ import type { Wire, WireEvents } from '../transports/wire.ts'
 import { CLOSE, PolicyError } from './failure.ts'
 import type { House } from './house.ts'
 import { Session } from './session.ts'
+import { Ending } from './waiting.ts'
 
 export class Sessions implements AsyncDisposable {
   readonly #house: House
   readonly #open = new Set<Session>()
+  readonly #forget = (session: Session): void => void this.#open.delete(session)
 
   constructor(house: House) {
     this.#house = house
@@ -18,9 +20,8 @@ export class Sessions implements AsyncDisposable {
 
   /** What transports call for each new wire. */
   readonly accept = (wire: Wire): WireEvents => {
-    const session = new Session(wire, this.#house)
+    const session = new Session(wire, this.#house, this.#forget)
     this.#open.add(session)
-    session.ended.addEventListener('abort', () => this.#open.delete(session), { once: true })
     return session
   }
 
@@ -28,7 +29,7 @@ export class Sessions implements AsyncDisposable {
   outage(broker: string): void {
     const { snapshot } = this.#house
     const error = new PolicyError('outage', 'the broker has been away for too long: connect again later')
-    const users = [...this.#open].filter((session) => session.uses(broker))
+    const users = [...this.#open].filter((session) => session.lanes.has(broker))
     for (const session of users) void this.#spread(session, snapshot.spreadMs, () => session.fail(error))
   }
 
@@ -38,9 +39,9 @@ export class Sessions implements AsyncDisposable {
    */
   async drain(graceMs: number, spreadMs: number): Promise<void> {
     const { clock } = this.#house
-    const over = new AbortController()
-    const timer = clock.after(graceMs, () => over.abort())
-    await Promise.all([...this.#open].map((session) => session.drain(over.signal)))
+    const grace = new Ending()
+    const timer = clock.after(graceMs, () => grace.come())
+    await Promise.all([...this.#open].map((session) => session.drain(grace)))
     timer.cancel()
     await Promise.all([...this.#open].map((session) => this.#spread(session, spreadMs, () => session.goAway())))
   }
@@ -49,11 +50,10 @@ export class Sessions implements AsyncDisposable {
   #spread(session: Session, spreadMs: number, run: () => void): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#house.clock.after(Math.random() * spreadMs, run)
-      const gone = (): void => {
+      session.ended.add(() => {
         timer.cancel()
         resolve()
-      }
-      session.ended.addEventListener('abort', gone, { once: true })
+      })
     })
   }
 

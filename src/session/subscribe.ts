@@ -130,7 +130,7 @@ function start(
   link: Link,
   receipt: string | undefined,
 ): Promise<void> | undefined {
-  if (session.ended.aborted) {
+  if (session.ended.isOver) {
     failed(session, subscription, receipt, new BrokerError('closed', 'the session has ended'))
     return undefined
   }

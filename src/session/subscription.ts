@@ -49,7 +49,7 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
   /** `ack:auto`, own: written and not yet taken by the kernel. */
   #leaving = 0
   #endedEarly: BrokerError | undefined
-  /** Resolved when it is open, or has ended: what an UNSUBSCRIBE that comes too early waits for. */
+  /** It is open, or has ended: made by an UNSUBSCRIBE that comes too early. */
   #started: PromiseWithResolvers<void> | undefined
   #grace: Timer | undefined
   /** The close that a gap has called for. */

@@ -5,19 +5,20 @@
 import type { ClientSubscription } from './subscription.ts'
 
 export class SubscriptionTable {
-  readonly #byKey = new Map<string, ClientSubscription>()
-  readonly #byNumber = new Map<number, ClientSubscription>()
+  /** By key and by number, in one table: most sessions have a single subscription, or none yet. */
+  #found: Map<string | number, ClientSubscription> | undefined
+  #size = 0
   #next = 1
-  #empty: (() => void)[] = []
+  #empty: (() => void)[] | undefined
 
   /** Those the client has not unsubscribed. */
   get size(): number {
-    return this.#byKey.size
+    return this.#size
   }
 
   /** All of them: those that were unsubscribed and are still owed something, too. */
   get owed(): number {
-    return this.#byNumber.size
+    return this.#found === undefined ? 0 : this.#found.size - this.#size
   }
 
   /** STOMP 1.0 knows subscriptions without an id: they go by their destination. */
@@ -30,40 +31,49 @@ export class SubscriptionTable {
   }
 
   get(key: string): ClientSubscription | undefined {
-    return this.#byKey.get(key)
+    return this.#found?.get(key)
   }
 
   /** Also after UNSUBSCRIBE, while something is owed. */
   byNumber(number: number): ClientSubscription | undefined {
-    return this.#byNumber.get(number)
+    return this.#found?.get(number)
   }
 
   add(subscription: ClientSubscription): void {
-    this.#byKey.set(SubscriptionTable.key(subscription.id, subscription.place.destination), subscription)
-    this.#byNumber.set(subscription.number, subscription)
+    this.#found ??= new Map()
+    this.#found.set(SubscriptionTable.key(subscription.id, subscription.place.destination), subscription)
+    this.#found.set(subscription.number, subscription)
+    this.#size++
   }
 
   /** The id is free again; ack ids stay valid until `remove`. */
   release(subscription: ClientSubscription): void {
     const key = SubscriptionTable.key(subscription.id, subscription.place.destination)
-    if (this.#byKey.get(key) === subscription) this.#byKey.delete(key)
+    if (this.#found?.get(key) !== subscription) return
+    this.#found.delete(key)
+    this.#size--
   }
 
   remove(subscription: ClientSubscription): void {
     this.release(subscription)
-    this.#byNumber.delete(subscription.number)
-    if (this.#byNumber.size === 0) for (const resolve of this.#empty.splice(0)) resolve()
+    this.#found?.delete(subscription.number)
+    if (this.owed > 0 || this.#empty === undefined) return
+    for (const resolve of this.#empty.splice(0)) resolve()
   }
 
   /** Resolves when every subscription has ended, and with it everything that was owed. */
   whenEmpty(): Promise<void> {
-    if (this.#byNumber.size === 0) return Promise.resolve()
+    if (this.owed === 0) return Promise.resolve()
     return new Promise((resolve) => {
+      this.#empty ??= []
       this.#empty.push(resolve)
     })
   }
 
   all(): ClientSubscription[] {
-    return [...this.#byNumber.values()]
+    const all: ClientSubscription[] = []
+    if (this.#found === undefined) return all
+    for (const [key, subscription] of this.#found) if (typeof key === 'number') all.push(subscription)
+    return all
   }
 }

@@ -7,15 +7,17 @@
  */
 import type { Clock, Timer } from '../broker/clock.ts'
 import type { Heartbeat } from '../stomp/heartbeat.ts'
+import type { Wire } from '../transports/wire.ts'
+import { PolicyError } from './failure.ts'
 
-export interface TimerEvents {
+/** Whose clocks they are. */
+export interface Timed {
+  /** Pinged after an interval of silence. */
+  readonly wire: Pick<Wire, 'ping'>
   /** An EOL is due, unless something was written since the last call. */
   beat(): void
-  /** The peer has been silent for an interval. */
-  ping(): void
-  connectTimeout(): void
-  /** @param silenceMs since the last octet */
-  silent(silenceMs: number): void
+  /** It is too late: `connect-timeout` or `heartbeat-timeout`. */
+  fail(error: PolicyError): void
 }
 
 /** Intervals of silence after which the peer is gone: between the 2 and 3 of RabbitMQ. */
@@ -23,18 +25,20 @@ const TOLERANCE = 2.5
 
 export class SessionTimers {
   readonly #clock: Clock
-  readonly #events: TimerEvents
+  readonly #session: Timed
   #connect: Timer | undefined
   #out: Timer | undefined
   #in: Timer | undefined
   #lastHeard: number
   #deaf = false
 
-  constructor(clock: Clock, events: TimerEvents, connectTimeoutMs: number) {
+  constructor(clock: Clock, session: Timed, connectTimeoutMs: number) {
     this.#clock = clock
-    this.#events = events
+    this.#session = session
     this.#lastHeard = clock.now()
-    this.#connect = clock.after(connectTimeoutMs, () => events.connectTimeout())
+    this.#connect = clock.after(connectTimeoutMs, () =>
+      session.fail(new PolicyError('connect-timeout', `CONNECT must come within ${connectTimeoutMs} ms`)),
+    )
   }
 
   /** CONNECTED: the agreed heart-beats begin. `pingMs` watches clients that promise none of their own. */
@@ -42,7 +46,7 @@ export class SessionTimers {
     this.#connect?.cancel()
     this.#connect = undefined
     // Twice per interval, so that no gap is longer than one.
-    if (agreed.outgoingMs > 0) this.#every(agreed.outgoingMs / 2, () => this.#events.beat())
+    if (agreed.outgoingMs > 0) this.#every(agreed.outgoingMs / 2, () => this.#session.beat())
     this.#watch(agreed.incomingMs > 0 ? agreed.incomingMs : pingMs)
   }
 
@@ -63,6 +67,10 @@ export class SessionTimers {
     this.#in?.cancel()
   }
 
+  #giveUp(silenceMs: number): void {
+    this.#session.fail(new PolicyError('heartbeat-timeout', `nothing was received for ${silenceMs} ms`))
+  }
+
   #every(ms: number, run: () => void): void {
     this.#out = this.#clock.after(ms, () => {
       this.#every(ms, run)
@@ -76,9 +84,9 @@ export class SessionTimers {
       this.#watch(intervalMs)
       const silence = this.#clock.now() - this.#lastHeard
       // A paused wire still needs its pings: a dead TCP shows only when something is written.
-      if (this.#deaf) this.#events.ping()
-      else if (silence > intervalMs * TOLERANCE) this.#events.silent(silence)
-      else if (silence >= intervalMs) this.#events.ping()
+      if (this.#deaf) this.#session.wire.ping()
+      else if (silence > intervalMs * TOLERANCE) this.#giveUp(silence)
+      else if (silence >= intervalMs) this.#session.wire.ping()
     })
   }
 }

@@ -22,6 +22,8 @@ export interface ListenOptions {
   readonly maxConnections: number
   /** Milliseconds a client may take to send the head of its request. Default 10,000: a browser needs one packet. */
   readonly handshakeMs?: number
+  /** TCP's own probes find a peer that vanished without a word: for when nobody pings what is silent. Default true; costs four system calls each. */
+  readonly probes?: boolean
 }
 
 /** Takes over a socket whose request passed all checks: owns its errors and its end from the call on. */
@@ -54,7 +56,7 @@ export interface Listener extends AsyncDisposable {
 /** Seconds after which a refused client may come back: when full or draining, and not sooner than another replica has taken over. */
 const RETRY_AFTER_S = 5
 const HANDSHAKE_MS = 10_000
-/** TCP's own probes find a peer that vanished without a word, even if its client asked for no heart-beats. */
+/** Milliseconds of silence before the first probe. */
 const KEEPALIVE_MS = 60_000
 /** Connections in their handshake, or refused ones on their way out; over it they are dropped without an answer. */
 const HANDSHAKES = 1024
@@ -76,7 +78,7 @@ export async function listen(
     headersTimeout: handshakeMs,
     requestTimeout: handshakeMs,
     connectionsCheckingInterval: Math.min(1_000, handshakeMs),
-    keepAlive: true,
+    keepAlive: options.probes ?? true,
     keepAliveInitialDelay: KEEPALIVE_MS,
   })
   server.maxConnections = options.maxConnections + HANDSHAKES
@@ -102,8 +104,12 @@ class HttpListener implements Listener {
   readonly #maxConnections: number
   readonly #mounts: ReadonlyMap<string, Upgrade>
   readonly #observer: ListenObserver
+  /** The latest Host that was welcome: nearly all clients send the same. */
+  #welcome: string | undefined
   readonly #upgraded = new Set<Duplex>()
   readonly #refused = new Set<Duplex>()
+  /** One for all sockets: a closure and a `once` for each would be as large as its WebSocket. */
+  readonly #forget: (this: Duplex) => void
   #accepting = true
   #closed: Promise<void> | undefined
 
@@ -116,6 +122,10 @@ class HttpListener implements Listener {
     this.#maxConnections = options.maxConnections
     this.#mounts = mounts
     this.#observer = observer
+    const upgraded = this.#upgraded
+    this.#forget = function () {
+      upgraded.delete(this)
+    }
     server.on('error', (cause) => observer.failed(cause))
     server.on('request', (request, response) => this.#answer(request, response))
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
@@ -146,7 +156,7 @@ class HttpListener implements Listener {
       return
     }
     this.#upgraded.add(socket)
-    socket.once('close', () => this.#upgraded.delete(socket))
+    socket.on('close', this.#forget)
     try {
       this.#mounts.get(pathOf(request))?.(request, socket, head)
     } catch (cause) {
@@ -158,8 +168,12 @@ class HttpListener implements Listener {
   #refusal(request: IncomingMessage): { status: number; reason: Refusal; hint: string } | undefined {
     const path = pathOf(request)
     if (!this.#mounts.has(path)) return { status: 404, reason: 'path', hint: `nothing is mounted at ${quoted(path)}` }
-    const unwelcome = strangeHost(request.headers.host, this.#gate) ?? strangeOrigin(request.headers, this.#gate)
+    const { headers } = request
+    const isKnown = headers.host !== undefined && headers.host === this.#welcome
+    const stranger = isKnown ? undefined : strangeHost(headers.host, this.#gate)
+    const unwelcome = stranger ?? strangeOrigin(headers, this.#gate)
     if (unwelcome !== undefined) return { status: 403, ...unwelcome }
+    this.#welcome = headers.host
     if (!this.#accepting) return { status: 503, reason: 'draining', hint: 'shutting down' }
     if (this.#upgraded.size >= this.#maxConnections) {
       return { status: 503, reason: 'full', hint: `all ${this.#maxConnections} connections are taken (maxConnections)` }

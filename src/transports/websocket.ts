@@ -9,7 +9,7 @@ import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
+import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
 import { joinFrames, tailOf } from './joining.ts'
 import type { Upgrade } from './listen.ts'
 import type { Accept, Framing, Handshake, Wire, WireEvents } from './wire.ts'
@@ -36,16 +36,19 @@ const DEFLATE_FROM = 1_024
 /** Makes the upgrade handler to mount at `options.path`. `accept` is called once per connection, before its first event. */
 export function websocket(options: WebSocketOptions, accept: Accept): Upgrade {
   const server = new WebSocketServer(serverOptions(options))
+  const mount = randomBytes(3).toString('hex')
+  let connections = 0
   return (request, socket, head) => {
     server.handleUpgrade(request, socket, head, (ws) => {
-      new WebSocketWire(ws, socket, handshakeOf(ws, request)).begin(accept)
+      new WebSocketWire(`${mount}-${++connections}`, ws, socket, handshakeOf(ws, request)).begin(accept)
     })
   }
 }
 
-function serverOptions(options: WebSocketOptions): ServerOptions {
+function serverOptions(options: WebSocketOptions): ServerOptions<typeof Carrier> {
   // `closeTimeout` is an option of ws that its types do not know yet
-  const all: ServerOptions & { closeTimeout: number } = {
+  const all: ServerOptions<typeof Carrier> & { closeTimeout: number } = {
+    WebSocket: Carrier,
     noServer: true,
     clientTracking: false,
     maxPayload: options.maxMessageBytes,
@@ -105,10 +108,10 @@ export const deflated: Framing = {
 }
 
 class WebSocketWire implements Wire {
-  readonly id = randomBytes(6).toString('hex')
+  readonly id: string
   readonly framing: Framing
-  readonly handshake: Handshake
-  readonly #ws: WebSocket
+  handshake: Handshake
+  readonly #ws: Carrier
   readonly #socket: Duplex
   #events: WireEvents | undefined
   /** The turn's latest frame: kept back so that the last write of the turn can carry the callback, and a lone one needs no cork. */
@@ -116,12 +119,13 @@ class WebSocketWire implements Wire {
   #corked = false
   #written = 0
   #sent = 0
-  /** The pending `sent` event. */
-  #notice: NodeJS.Immediate | undefined
+  /** A `sent` event is due: in this tick, when all callbacks of one write have been called; an immediate would cost one more turn of the loop. */
+  #due = false
   /** close() or terminate() was called, or the wire has closed: nothing more goes out, nothing more comes in. */
   #over = false
 
-  constructor(ws: WebSocket, socket: Duplex, handshake: Handshake) {
+  constructor(id: string, ws: Carrier, socket: Duplex, handshake: Handshake) {
+    this.id = id
     this.#ws = ws
     this.#socket = socket
     this.handshake = handshake
@@ -130,16 +134,16 @@ class WebSocketWire implements Wire {
 
   /** Listens before it asks, so that an accept that closes at once is heard. */
   begin(accept: Accept): void {
-    this.#ws.on('error', (error: Error) => this.#ended(codeOf(error), error.message))
-    this.#ws.on('close', (code, reason) => this.#ended(code, reason.toString()))
-    const events = accept(this)
-    this.#events = events
-    this.#ws.on('message', (data) => {
-      if (!this.#over) events.data(data as Buffer)
-    })
-    this.#ws.on('pong', () => {
-      if (!this.#over) events.alive()
-    })
+    this.#ws.wire = this
+    this.#ws.on('error', onError)
+    this.#ws.on('close', onClose)
+    this.#events = accept(this)
+    this.#ws.on('message', onMessage)
+    this.#ws.on('pong', onPong)
+  }
+
+  admitted(): void {
+    this.handshake = { ...this.handshake, url: '', headers: {} }
   }
 
   get buffered(): number {
@@ -209,6 +213,26 @@ class WebSocketWire implements Wire {
     this.#ws.terminate()
   }
 
+  /** A message of the peer. */
+  heard(data: Buffer): void {
+    if (!this.#over) this.#events?.data(data)
+  }
+
+  ponged(): void {
+    if (!this.#over) this.#events?.alive()
+  }
+
+  /** Once: after an error ws still closes in its own way, which interests nobody any more. */
+  ended(code: number, reason: string): void {
+    const events = this.#events
+    if (events === undefined) return
+    WebSocketWire.#tell(this)
+    this.#events = undefined
+    this.#over = true
+    this.#held = undefined
+    events.closed(code, reason)
+  }
+
   #cork(): void {
     if (!this.#corked) this.#socket.cork()
     this.#corked = true
@@ -218,26 +242,36 @@ class WebSocketWire implements Wire {
   #handed(offset: number, error: Error | null | undefined): void {
     if (error || this.#events === undefined) return
     this.#sent = offset
-    this.#notice ??= setImmediate(() => this.#tell())
+    if (!this.#due) process.nextTick(WebSocketWire.#tell, this)
+    this.#due = true
   }
 
-  #tell(): void {
-    if (this.#notice === undefined) return
-    clearImmediate(this.#notice)
-    this.#notice = undefined
-    this.#events?.sent(this.#sent)
+  static #tell(wire: WebSocketWire): void {
+    if (!wire.#due) return
+    wire.#due = false
+    wire.#events?.sent(wire.#sent)
   }
+}
 
-  /** Once: after an error ws still closes in its own way, which interests nobody any more. */
-  #ended(code: number, reason: string): void {
-    const events = this.#events
-    if (events === undefined) return
-    this.#tell()
-    this.#events = undefined
-    this.#over = true
-    this.#held = undefined
-    events.closed(code, reason)
-  }
+/** A WebSocket that knows its wire, so that its listeners are the same functions for all connections. */
+class Carrier extends WebSocket {
+  wire: WebSocketWire | undefined = undefined
+}
+
+function onMessage(this: WebSocket, data: RawData): void {
+  ;(this as Carrier).wire?.heard(data as Buffer)
+}
+
+function onPong(this: WebSocket): void {
+  ;(this as Carrier).wire?.ponged()
+}
+
+function onError(this: WebSocket, error: Error): void {
+  ;(this as Carrier).wire?.ended(codeOf(error), error.message)
+}
+
+function onClose(this: WebSocket, code: number, reason: Buffer): void {
+  ;(this as Carrier).wire?.ended(code, reason.toString())
 }
 
 /** The close code that ws has sent for this error; 1006 when the connection failed without one. */

@@ -28,11 +28,11 @@ export interface Handshake {
   /** The WebSocket subprotocol agreed on; '' when none was offered. */
   readonly subprotocol: string
   readonly origin: string | undefined
-  /** Path and query as received; may hold a token: never logged as it is. */
+  /** Path and query as received, '' once `admitted`; may hold a token: never logged as it is. */
   readonly url: string
   /** The peer's IP address. */
   readonly remote: string
-  /** Of the upgrade request; lower-case names. */
+  /** Of the upgrade request; lower-case names. None once `admitted`. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
@@ -41,6 +41,8 @@ export interface Wire {
   readonly id: string
   readonly framing: Framing
   readonly handshake: Handshake
+  /** The client is let in: what only that decision needed, `url` and `headers` of the handshake, is let go. */
+  admitted(): void
   /** Corks the socket at the first write of a turn; the bytes leave at `flush`. After close or terminate it does nothing. */
   write(packed: Buffer): void
   /** Uncorks: one system call for the turn. */

@@ -1,14 +1,15 @@
 /** The bridge goes: no more deliveries, what is pending settles, and the clients are told to come back. */
 import { describe, expect, test } from 'vitest'
 import { Sessions } from '../../src/session/sessions.ts'
+import { Ending } from '../../src/session/waiting.ts'
 import { Client } from '../support/client.ts'
 import { FakeWire } from '../support/wire.ts'
 import { ackOf, openStage, type Stage } from './stage.ts'
 
 function drains(stage: Stage) {
-  const grace = new AbortController()
+  const grace = new Ending()
   const state = { done: false, grace }
-  void stage.session.drain(grace.signal).then(() => {
+  void stage.session.drain(grace).then(() => {
     state.done = true
   })
   return state
@@ -58,7 +59,7 @@ test('no longer than its grace', async () => {
   const drain = drains(stage)
   await stage.settles()
   expect(drain.done).toBe(false)
-  drain.grace.abort()
+  drain.grace.come()
   await stage.settles()
   expect(drain.done).toBe(true)
   stage.session.goAway()
@@ -103,7 +104,7 @@ test('one that still waits for its link is not subscribed once the client was se
   await stage.settles()
   const drain = drains(stage)
   await stage.settles()
-  drain.grace.abort()
+  drain.grace.come()
   await stage.settles()
   stage.session.goAway()
   await client.isRefused('draining', 1001)

@@ -32,7 +32,7 @@ export interface WireOptions {
 export class FakeWire implements Wire {
   readonly id: string
   readonly framing: Framing
-  readonly handshake: Handshake
+  handshake: Handshake
   /** What the kernel has taken, one entry per write, in order. */
   readonly out: Buffer[] = []
   paused = false
@@ -72,6 +72,10 @@ export class FakeWire implements Wire {
 
   get written(): number {
     return this.#written
+  }
+
+  admitted(): void {
+    this.handshake = { ...this.handshake, url: '', headers: {} }
   }
 
   write(packed: Buffer): void {

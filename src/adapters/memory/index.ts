@@ -59,6 +59,7 @@ export class MemoryBroker implements Broker<MemoryTarget> {
   readonly #clock: Clock
   readonly #exchange: Exchange
   readonly #links = new Set<MemoryLink>()
+  readonly #owner: LinkOwner = { fork: () => this.#newLink(), gone: (link) => this.#links.delete(link) }
   #health: Health
 
   constructor(name: string, options: unknown, { observer, clock }: MemoryDeps) {
@@ -111,11 +112,7 @@ export class MemoryBroker implements Broker<MemoryTarget> {
   }
 
   #newLink(): MemoryLink {
-    const link: MemoryLink = new MemoryLink(
-      this.#exchange,
-      () => this.#newLink(),
-      () => this.#links.delete(link),
-    )
+    const link = new MemoryLink(this.#exchange, this.#owner)
     // A fork of a link that outlived its broker is closed from the start.
     if (this.#health.state === 'up') this.#links.add(link)
     else link.close(undefined)
@@ -123,23 +120,32 @@ export class MemoryBroker implements Broker<MemoryTarget> {
   }
 }
 
+/** What a link asks of its broker. */
+interface LinkOwner {
+  fork(): MemoryLink
+  gone(link: MemoryLink): void
+}
+
 class MemoryLink implements Link<MemoryTarget> {
   /** Everybody is the same to a memory broker. */
   readonly identity = ''
-  readonly fork: () => Link<MemoryTarget>
   readonly #exchange: Exchange
-  readonly #gone: () => void
-  readonly #subscriptions = new Set<MemorySubscription>()
+  readonly #owner: LinkOwner
+  /** A link whose session listens to shared topics only has none. */
+  #subscriptions: Set<MemorySubscription> | undefined
   #isClosed = false
 
-  constructor(exchange: Exchange, fork: () => Link<MemoryTarget>, gone: () => void) {
+  constructor(exchange: Exchange, owner: LinkOwner) {
     this.#exchange = exchange
-    this.fork = fork
-    this.#gone = gone
+    this.#owner = owner
   }
 
   get subscriptions(): number {
-    return this.#subscriptions.size
+    return this.#subscriptions?.size ?? 0
+  }
+
+  fork(): Link<MemoryTarget> {
+    return this.#owner.fork()
   }
 
   async publish(target: MemoryTarget, message: Message, options: PublishOptions): Promise<void> {
@@ -149,7 +155,7 @@ class MemoryLink implements Link<MemoryTarget> {
   }
 
   subscribe(target: MemoryTarget, options: SubscribeOptions, sink: Sink<MemoryTarget>): Subscription<MemoryTarget> {
-    const subscription = new MemorySubscription(target, options, sink, (each) => this.#subscriptions.delete(each))
+    const subscription = new MemorySubscription(target, options, sink, (each) => this.#subscriptions?.delete(each))
     try {
       if (this.#isClosed) throw closed()
       refuseArguments(options.arguments)
@@ -158,6 +164,7 @@ class MemoryLink implements Link<MemoryTarget> {
       if (error instanceof BrokerError) return refusedSubscription(target, error)
       throw error
     }
+    this.#subscriptions ??= new Set()
     this.#subscriptions.add(subscription)
     return subscription
   }
@@ -176,11 +183,11 @@ class MemoryLink implements Link<MemoryTarget> {
   close(reason: BrokerError | undefined): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    for (const subscription of [...this.#subscriptions]) {
+    for (const subscription of [...(this.#subscriptions ?? [])]) {
       if (reason === undefined) void subscription[Symbol.asyncDispose]()
       else subscription.end(reason)
     }
-    this.#gone()
+    this.#owner.gone(this)
   }
 }
 
