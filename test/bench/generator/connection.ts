@@ -152,6 +152,8 @@ export class Connection implements Disposable {
 
   #read(opcode: number, bytes: Buffer, start: number, end: number): void {
     const kind = bytes[start]
+    // One that may be closed may be told why.
+    if (this.#receiver.closed !== undefined && (opcode === OPCODE.close || kind === KIND.error)) return
     if (opcode === OPCODE.ping) this.#socket.write(mask(Buffer.from(bytes.subarray(start, end)), OPCODE.pong))
     else if (opcode !== OPCODE.text && opcode !== OPCODE.binary) throw this.#fault(`the server sent opcode ${opcode}`)
     else if (kind === KIND.message) this.#receiver.message?.(bytes, start, end)
