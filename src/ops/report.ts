@@ -1,6 +1,7 @@
 /**
- * What happens in the bridge, as lines of the log: the observers of brokers, sessions and the listener. One line per connection opened and
- * closed, one per refusal, nothing per message. A peer's own words are short and without control characters before they come here.
+ * What happens in the bridge, as lines of the log: the observers of brokers, sessions and the listener. One line per refusal, nothing per
+ * message. Connections opened and closed are lines of `debug`: thousands of browsers come and go, and writing that down cost more than they do.
+ * A peer's own words are short and without control characters before they come here.
  */
 import type { BrokerObserver } from '../broker/observer.ts'
 import type { SessionLabel, SessionObserver } from '../session/observer.ts'

@@ -6,6 +6,13 @@ import { WebSocket } from 'ws'
 import { type ListenOptions, listen, type Refusal } from '../../src/transports/listen.ts'
 import { closing, get, listening, serve, upgrade } from './websocket.scene.ts'
 
+/** All that is answered to a request as it is written here, until the connection ends. */
+async function answerTo(port: number, request: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(request)
+  return Buffer.concat(await socket.toArray()).toString()
+}
+
 describe('who may come in', () => {
   const cases: [string, Partial<ListenOptions>, Record<string, string>, number, Refusal?][] = [
     ['no Origin', {}, {}, 101],
@@ -50,6 +57,16 @@ describe('who may come in', () => {
     expect(refusals[0]?.hint).toContain('origins: ["https://app.example:8443"]')
     expect(refusals[1]?.hint).toContain('hosts: ["bridge.example"]')
   })
+})
+
+test('a Host is looked at anew, whoever was welcome before', async () => {
+  const { port, refusals } = await serve()
+  const unnamed = () => answerTo(port, 'GET /ws HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  expect(await unnamed()).toContain(' 403 ')
+  expect((await upgrade(`ws://127.0.0.1:${port}`, { Host: 'localhost' })).status).toBe(101)
+  expect((await upgrade(`ws://127.0.0.1:${port}`, { Host: 'evil.example' })).status).toBe(403)
+  expect(await unnamed()).toContain(' 403 ')
+  expect(refusals.map(({ reason }) => reason)).toEqual(['host', 'host', 'host'])
 })
 
 describe('the listener', () => {

@@ -115,6 +115,13 @@ describe('handshake', () => {
     })
   })
 
+  test('once admitted, url and headers are let go; the rest stays', async () => {
+    const { wire } = await conversation({}, { headers: { Cookie: 'secret' }, origin: 'http://localhost:3000' })
+    wire.admitted()
+    expect(wire.handshake).toMatchObject({ origin: 'http://localhost:3000', url: '', remote: '127.0.0.1', headers: {} })
+    expect(wire.handshake.headers).not.toHaveProperty('cookie')
+  })
+
   test('a request that is no proper WebSocket handshake is refused by its fault', async () => {
     const { address } = await serve()
     expect((await upgrade(address, { 'Sec-WebSocket-Version': '7' })).status).toBe(400)
