@@ -38,9 +38,9 @@ export function websocket(options: WebSocketOptions, accept: Accept): Upgrade {
   const server = new WebSocketServer(serverOptions(options))
   const mount = randomBytes(3).toString('hex')
   let connections = 0
-  return (request, socket, head) => {
+  return (request, socket, head, remote) => {
     server.handleUpgrade(request, socket, head, (ws) => {
-      new WebSocketWire(`${mount}-${++connections}`, ws, socket, handshakeOf(ws, request)).begin(accept)
+      new WebSocketWire(`${mount}-${++connections}`, ws, socket, handshakeOf(ws, request, remote)).begin(accept)
     })
   }
 }
@@ -63,12 +63,12 @@ function serverOptions(options: WebSocketOptions): ServerOptions<typeof Carrier>
   return all
 }
 
-function handshakeOf(ws: WebSocket, request: IncomingMessage): Handshake {
+function handshakeOf(ws: WebSocket, request: IncomingMessage, remote: string): Handshake {
   return {
     subprotocol: ws.protocol,
     origin: request.headers.origin,
     url: request.url ?? '',
-    remote: request.socket.remoteAddress ?? '',
+    remote,
     headers: request.headers,
   }
 }

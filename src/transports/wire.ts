@@ -30,7 +30,7 @@ export interface Handshake {
   readonly origin: string | undefined
   /** Path and query as received, '' once `admitted`; may hold a token: never logged as it is. */
   readonly url: string
-  /** The peer's IP address. */
+  /** The client's IP address; behind a trusted proxy that of the proxy's client. */
   readonly remote: string
   /** Of the upgrade request; lower-case names. None once `admitted`. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>

@@ -4,28 +4,70 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
-import { type Listener, type ListenOptions, listen, type Refusal } from '../../src/transports/listen.ts'
+import { type Clock, systemClock } from '../../src/broker/clock.ts'
+import {
+  type DoorLimits,
+  type Listener,
+  type ListenObserver,
+  type ListenOptions,
+  listen,
+  type RefusalNote,
+} from '../../src/transports/listen.ts'
+import type { CertificateNote } from '../../src/transports/tls.ts'
 import { type WebSocketOptions, websocket } from '../../src/transports/websocket.ts'
 import type { Accept, Wire } from '../../src/transports/wire.ts'
 import { Notes, type Peer, type TransportHarness } from './transport.harness.ts'
 
 export const MIB = 1024 * 1024
-export const listening: ListenOptions = { host: '127.0.0.1', port: 0, origins: [], hosts: [], maxConnections: 100 }
+const limits: DoorLimits = {
+  dryRun: false,
+  connections: 100,
+  connectionsPerIp: 0,
+  connectRate: 0,
+  connectBurst: 1,
+  connectRatePerIp: 0,
+  handshakes: 0,
+  handshakeTimeoutMs: 10_000,
+}
+export const listening: ListenOptions = {
+  host: '127.0.0.1',
+  port: 0,
+  origins: [],
+  missingOrigin: true,
+  hosts: [],
+  trustedProxies: [],
+  tls: undefined,
+  limits,
+}
+export const unobserved: ListenObserver = { refused() {}, certificate() {}, failed() {} }
 export const options: WebSocketOptions = { path: '/ws', compression: false, maxMessageBytes: MIB, closeMs: 1_000 }
 
 export interface Served extends Pick<Listener, 'address' | 'port' | 'stopAccepting'> {
   readonly notes: Notes[]
   readonly sessions: Wire[]
-  readonly refusals: { reason: Refusal; hint: string }[]
+  readonly refusals: RefusalNote[]
+  readonly certificates: CertificateNote[]
+  readonly counts: Listener['refusals']
   connections(): number
+  handshakes(): number
   dispose(): Promise<void>
 }
 
+/** ListenOptions of which each may be left out, limits too. */
+export interface On extends Partial<Omit<ListenOptions, 'limits'>> {
+  readonly limits?: Partial<DoorLimits>
+}
+
 /** A listener with one WebSocket endpoint whose sessions take notes. */
-export async function serve(with_: Partial<WebSocketOptions> = {}, on: Partial<ListenOptions> = {}): Promise<Served> {
+export async function serve(
+  with_: Partial<WebSocketOptions> = {},
+  on: On = {},
+  clock: Clock = systemClock,
+): Promise<Served> {
   const notes: Notes[] = []
   const sessions: Wire[] = []
-  const refusals: Served['refusals'] = []
+  const refusals: RefusalNote[] = []
+  const certificates: CertificateNote[] = []
   const mount = websocket({ ...options, ...with_ }, (wire) => {
     sessions.push(wire)
     const note = new Notes()
@@ -33,12 +75,14 @@ export async function serve(with_: Partial<WebSocketOptions> = {}, on: Partial<L
     return note
   })
   const opened = await listen(
-    { ...listening, ...on },
+    { ...listening, ...on, limits: { ...limits, ...on.limits } },
     { '/ws': mount },
     {
-      refused: (reason, _, hint) => refusals.push({ reason, hint }),
+      refused: (note) => refusals.push(note),
+      certificate: (note) => certificates.push(note),
       failed: () => {},
     },
+    clock,
   )
   onTestFinished(() => opened[Symbol.asyncDispose]())
   return {
@@ -47,7 +91,10 @@ export async function serve(with_: Partial<WebSocketOptions> = {}, on: Partial<L
     notes,
     sessions,
     refusals,
+    certificates,
+    counts: opened.refusals,
     connections: () => opened.connections,
+    handshakes: () => opened.handshakes,
     stopAccepting: () => opened.stopAccepting(),
     dispose: () => opened[Symbol.asyncDispose](),
   }
@@ -58,10 +105,8 @@ export async function listener(
   mounts: Parameters<typeof listen>[1],
   failures: unknown[],
 ): Promise<Listener> {
-  const opened = await listen({ ...listening, ...on }, mounts, {
-    refused: () => {},
-    failed: (cause) => failures.push(cause),
-  })
+  const observer = { ...unobserved, failed: (cause: unknown) => failures.push(cause) }
+  const opened = await listen({ ...listening, ...on }, mounts, observer, systemClock)
   onTestFinished(() => opened[Symbol.asyncDispose]())
   return opened
 }
@@ -92,9 +137,14 @@ const HANDSHAKE = {
   'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
 }
 
-export function get(address: string, path: string, headers: Record<string, string> = {}): Promise<Answer> {
+export function get(
+  address: string,
+  path: string,
+  headers: Record<string, string> = {},
+  localAddress = '127.0.0.1',
+): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-  const asked = httpRequest(`${address.replace('ws:', 'http:')}${path}`, { headers, agent: false })
+  const asked = httpRequest(`${address.replace('ws:', 'http:')}${path}`, { headers, agent: false, localAddress })
   asked.once('error', reject)
   asked.once('response', (response) => {
     response.resume()
@@ -108,8 +158,14 @@ export function get(address: string, path: string, headers: Record<string, strin
   return promise
 }
 
-export function upgrade(address: string, headers: Record<string, string>, path = '/ws'): Promise<Answer> {
-  return get(address, path, { ...HANDSHAKE, ...headers })
+/** @param from the address of ours to come from */
+export function upgrade(
+  address: string,
+  headers: Record<string, string>,
+  path = '/ws',
+  from = '127.0.0.1',
+): Promise<Answer> {
+  return get(address, path, { ...HANDSHAKE, ...headers }, from)
 }
 
 /** A bare socket after the handshake. */
@@ -125,7 +181,7 @@ export async function raw(address: string): Promise<Socket> {
 export async function harness(with_: Partial<WebSocketOptions>): Promise<TransportHarness> {
   const accepts: Accept[] = []
   const mount = websocket({ ...options, maxMessageBytes: 2 * MIB, ...with_ }, (wire) => accepts.shift()!(wire))
-  const opened = await listen(listening, { '/ws': mount })
+  const opened = await listen(listening, { '/ws': mount }, unobserved, systemClock)
   const clients: WebSocket[] = []
   return {
     closes: true,
