@@ -26,6 +26,10 @@ async function main(): Promise<void> {
     env: process.env,
     stdout: process.stdout,
     stderr: process.stderr,
+    // Looked at by one command only, and to look at it opens it.
+    get stdin() {
+      return process.stdin
+    },
     stop: stop.signal,
     onCrash: (next) => {
       report = next

@@ -4,7 +4,7 @@ import { didYouMean } from '../config/errors.ts'
 import type { Flags } from '../config/load.ts'
 import { UsageError } from './command.ts'
 
-const COMMANDS = ['serve', 'check', 'healthcheck'] as const
+const COMMANDS = ['serve', 'check', 'healthcheck', 'passwd'] as const
 
 const OPTIONS = {
   config: { type: 'string', short: 'c' },
@@ -40,6 +40,9 @@ export function readArguments(args: readonly string[]): Arguments {
   if (version !== undefined) return { command: 'version', file: undefined, flags: {} }
   const [command, files] = split(words)
   const file = command === 'check' ? (files.shift() ?? config) : config
+  if (files.length > 0 && command === 'passwd') {
+    throw new UsageError('passwd asks for the password: on the command line every user of this machine could read it')
+  }
   if (files.length > 0) throw new UsageError(`"${files[0]}" is one word too many`)
   if (command === 'check' && file === undefined) throw new UsageError('check needs a file')
   return { command, file, flags }

@@ -5,6 +5,7 @@ export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdout: Output
   readonly stderr: Output
+  readonly stdin: Input
   /** Aborted when the process is asked to stop. */
   readonly stop: AbortSignal
   /** From now on an error that nobody caught is handed to `report` before the process exits with 70. */
@@ -14,6 +15,13 @@ export interface Host {
 export interface Output {
   readonly isTTY?: boolean
   write(text: string): unknown
+}
+
+/** Standard input. Nothing is read before somebody iterates. */
+export interface Input extends AsyncIterable<Uint8Array | string> {
+  readonly isTTY?: boolean
+  /** Of a terminal: keys come one by one and are not shown. */
+  setRawMode?(raw: boolean): unknown
 }
 
 /** Exit codes; 64 and above are those of sysexits.h. */

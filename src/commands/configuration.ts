@@ -1,4 +1,6 @@
 /** The configuration of a command: from its arguments and the environment, checked as deep as it can be without starting anything. */
+
+import { authenticators } from '../auth/index.ts'
 import { adapters, checkBridge } from '../bridge.ts'
 import { faultsOf } from '../config/faults.ts'
 import { type LoadResult, loadConfig } from '../config/load.ts'
@@ -17,6 +19,7 @@ export function load({ file, flags }: Arguments, { env }: Host): LoadResult {
     flags,
     fragments: adapters,
     routing: routingFields,
+    authenticators,
   })
 }
 

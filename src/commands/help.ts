@@ -8,6 +8,7 @@ Usage
   stomp-bridge [serve] [options]    run; without options: the memory broker on ws://127.0.0.1:15674/ws
   stomp-bridge check FILE           check a configuration: all faults, with line and column
   stomp-bridge healthcheck          ask a running bridge on this machine whether it lives
+  stomp-bridge passwd               make the hash of a password, read from the terminal or standard input
 
 Options
   -c, --config FILE     configuration, YAML or JSON; config/default.yaml shows all of it

@@ -4,12 +4,14 @@ import { check } from './check.ts'
 import { EXIT, type Host, UsageError } from './command.ts'
 import { healthcheck } from './healthcheck.ts'
 import { help, version } from './help.ts'
+import { passwd } from './passwd.ts'
 import { serve } from './serve.ts'
 
 const COMMANDS: Readonly<Record<Arguments['command'], (args: Arguments, host: Host) => number | Promise<number>>> = {
   serve,
   check,
   healthcheck,
+  passwd,
   help: (_, host) => help(host),
   version: (_, host) => version(host),
 }

@@ -18,6 +18,7 @@ test.each<[string, object]>([
   ['check a.yaml', { command: 'check', file: 'a.yaml', flags: {} }],
   ['check --config a.yaml', { command: 'check', file: 'a.yaml', flags: {} }],
   ['healthcheck -c a.yaml', { command: 'healthcheck', file: 'a.yaml', flags: {} }],
+  ['passwd', { command: 'passwd', file: undefined, flags: {} }],
   ['--help', { command: 'help', file: undefined, flags: {} }],
   ['check -h', { command: 'help', file: undefined, flags: {} }],
   ['help', { command: 'help', file: undefined, flags: {} }],
@@ -40,11 +41,18 @@ describe('what does not exist is refused, with a near miss', () => {
     ['-x', ''],
     ['serve a.yaml', ''],
     ['check', ''],
+    ['passwd secret', ''],
     ['check a.yaml b.yaml', ''],
   ])('stomp-bridge %s', (line, meant) => {
     const read = () => readArguments(line.split(' '))
     expect(read).toThrow(UsageError)
     expect(read).toThrow(meant === '' ? /^(?!.*did you mean)/ : `did you mean ${meant}?`)
+  })
+
+  test('a password on the command line is not repeated', async () => {
+    const host = new FakeHost()
+    expect(await run(['passwd', 'secret'], host)).toBe(EXIT.usage)
+    expect(host.err).not.toContain('secret')
   })
 
   test('exit code 64, on stderr', async () => {
@@ -58,7 +66,18 @@ describe('what does not exist is refused, with a near miss', () => {
 test('--help names every command and flag; --version says the version', async () => {
   const host = new FakeHost()
   expect(await run(['--help'], host)).toBe(EXIT.ok)
-  const words = ['check', 'healthcheck', '--config', '--rabbitmq', '--mqtt', '--host', '--port', '--help', '--version']
+  const words = [
+    'check',
+    'healthcheck',
+    'passwd',
+    '--config',
+    '--rabbitmq',
+    '--mqtt',
+    '--host',
+    '--port',
+    '--help',
+    '--version',
+  ]
   for (const word of words) expect(host.out).toContain(word)
   host.out = ''
   expect(await run(['--version'], host)).toBe(EXIT.ok)

@@ -1,5 +1,5 @@
 /** A process for commands to run in: what they write is kept, and the test says when to stop. */
-import type { Host } from '../../src/commands/command.ts'
+import type { Host, Input } from '../../src/commands/command.ts'
 
 export class FakeHost implements Host {
   readonly env: Record<string, string>
@@ -8,6 +8,8 @@ export class FakeHost implements Host {
   err = ''
   readonly stdout = { write: (text: string) => (this.out += text) }
   readonly stderr = { write: (text: string) => (this.err += text) }
+  /** Nothing, and then its end. */
+  stdin: Input = (async function* () {})()
 
   /** Ops and clients' port are any free ones, unless `env` says otherwise. */
   constructor(env: Record<string, string> = {}) {
