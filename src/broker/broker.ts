@@ -16,6 +16,7 @@
  */
 import type { BrokerError } from './errors.ts'
 import type { Message } from './message.ts'
+import type { Space } from './space.ts'
 import type { Variables } from './template.ts'
 
 /** Who a link acts for. */
@@ -71,6 +72,8 @@ export interface Broker<T = unknown> extends AsyncDisposable {
   readonly credentials: 'service' | 'client'
   /** A look, no I/O. */
   readonly health: Health
+  /** With `credentials: 'client'`: identities that have connections now, or are being dialled. A look, no I/O; left out or 0: there is one account. */
+  readonly users?: number
   /** Opens what it needs. Resolves when up, or when the first attempt has failed (it goes on trying by itself); never rejects for a broker that is down. */
   start(signal: AbortSignal): Promise<void>
   /**
@@ -82,8 +85,9 @@ export interface Broker<T = unknown> extends AsyncDisposable {
   readonly policyKeys?: readonly string[]
   traits(target: T): Traits
   /**
-   * A client session begins to use this broker. With `credentials: 'client'` it rejects with `login-refused` or `broker-unavailable`; with a
-   * service account it resolves even while the broker is down. `replies` receives what no SUBSCRIBE asked for: answers to temp-queues.
+   * A client session begins to use this broker. With `credentials: 'client'` it rejects with `login-refused` or `broker-unavailable`, or
+   * with `limit` when too many identities are connected; with a service account it resolves even while the broker is down. `replies` receives what
+   * no SUBSCRIBE asked for: answers to temp-queues; and `end` when the broker has come to refuse this link's identity, after its subscriptions.
    */
   link(who: Principal, replies: Sink<T>, signal: AbortSignal): Promise<Link<T>>
 }
@@ -94,6 +98,11 @@ export interface Route<T = unknown> {
   target(variables: Variables): T
   /** The way back: undefined when this route could not have made that target. */
   variables(target: T): Variables | undefined
+  /** Every name that this route can mean, and those that one of its targets means: permissions are compared by them (PROMISES §5). */
+  readonly space: Space
+  spaceOf(target: T): Space
+  /** Characters that part or replace words in this route's names: a value that has one is no plain name, whoever is called so. */
+  readonly special: string
   /** Header names of SUBSCRIBE and SEND that this route's adapter reads as arguments (`x-message-ttl`, `durable`); lower case. */
   readonly arguments: readonly string[]
   /** One line for the start-up page: `exchange amq.topic, key {key}`. */

@@ -6,7 +6,10 @@ import type { Route as AdapterRoute, Broker } from '../broker/broker.ts'
 import { BrokerError, FieldError } from '../broker/errors.ts'
 import type { Field } from '../broker/schema.ts'
 import { allowedArguments, checkWords, type Grant, opens, readAllow } from './allow.ts'
+import { type Guards, readGuards, type Standard } from './guards.ts'
+import { overlaps } from './overlap.ts'
 import { compilePattern, type PatternOptions } from './pattern.ts'
+import { standardPermit } from './permit.ts'
 import { type BasePolicy, commonFields, destinationFields, readPolicy } from './policy.ts'
 import { type Preset, type PresetRoute, presets } from './presets.ts'
 import type { Route, RoutePolicy } from './route.ts'
@@ -24,13 +27,25 @@ export const routingFields = {
   presets: new Map<string, readonly Field[]>([...presets].map(([name, preset]) => [name, preset.fields])),
 } as const
 
-/** A route but for its index. */
-type Draft = Omit<Route, 'index'>
+/** A route but for its index, and the entry of `routes:` that it comes from. */
+type Draft = Omit<Route, 'index'> & { readonly entry: number }
 
-/** How a bridge is placed, where that makes a difference to what presets open. */
+type Made = Omit<Draft, 'entry'>
+
+/** How a bridge is placed, where that makes a difference to what routes open. */
 export interface Setting {
-  /** Other machines can reach it. */
+  /** Other machines can reach it: presets open less. */
   readonly exposed: boolean
+  /** Somebody asks clients who they are: a route without `permit` then needs a user. */
+  readonly authenticates: boolean
+  /** Reads a list of origins, as `listen.origins` is read. */
+  readonly originMatcher: (list: readonly string[]) => (origin: string) => boolean
+}
+
+const ALONE: Setting = {
+  exposed: false,
+  authenticates: false,
+  originMatcher: (list) => (origin) => list.includes(origin),
 }
 
 type Report = (path: readonly (string | number)[], rule: string) => void
@@ -45,20 +60,44 @@ export function buildRoutes(
   entries: readonly RouteEntry[],
   brokers: ReadonlyMap<string, Broker>,
   failed: ReadonlySet<string> = new Set(),
-  setting: Setting = { exposed: false },
+  setting: Setting = ALONE,
 ): Route[] {
   const faults = new Map<string, FieldError>()
-  const drafts = entries.flatMap((entry, index) => {
-    const report: Report = (path, rule) => {
-      const whole = ['routes', index, ...path]
-      const key = whole.join('\0')
-      // The routes of one preset break the same rule all together: once is enough.
-      if (!faults.has(key)) faults.set(key, new FieldError(whole, rule))
-    }
-    return buildEntry(entry, brokers, failed, setting, report)
+  const report = (entry: number, path: readonly (string | number)[], rule: string): void => {
+    const whole = ['routes', entry, ...path]
+    const key = whole.join('\0')
+    // The routes of one preset break the same rule all together: once is enough.
+    if (!faults.has(key)) faults.set(key, new FieldError(whole, rule))
+  }
+  const drafts: Draft[] = entries.flatMap((entry, index) => {
+    const drafts = buildEntry(entry, brokers, failed, setting, (path, rule) => report(index, path, rule))
+    return drafts.map((draft) => ({ ...draft, entry: index }))
   })
+  const routes = drafts.map(({ entry: _, ...draft }, index): Route => ({ index, ...draft }))
+  checkPermits(routes, (route, path, rule) => report(drafts[route.index]!.entry, path, rule))
   if (faults.size > 0) throw new AggregateError(faults.values(), 'routes have faults')
-  return drafts.map((draft, index) => ({ index, ...draft }))
+  return routes
+}
+
+/** PROMISES §5: "Two routes whose targets in one broker can overlap need equal `permit`, or the wider names `except:`". Both lines are told. */
+function checkPermits(
+  routes: readonly Route[],
+  report: (route: Route, path: readonly (string | number)[], rule: string) => void,
+): void {
+  for (const { earlier, later } of overlaps(routes)) {
+    for (const [route, other] of [[later, earlier] as const, [earlier, later] as const]) {
+      const rule = `can mean the same place as ${other.pattern} and has another permit: give both the same, or the wider one except: [the other's destination]`
+      report(route, [], `${route.pattern} ${rule}`)
+    }
+  }
+  for (const route of routes) {
+    for (const [index, pattern] of route.policy.except.entries()) {
+      const found = routes.some(
+        (other) => other !== route && other.pattern === pattern && other.broker === route.broker,
+      )
+      if (!found) report(route, ['except', index], `no other route of broker ${route.broker.name} has this destination`)
+    }
+  }
 }
 
 function buildEntry(
@@ -67,9 +106,10 @@ function buildEntry(
   failed: ReadonlySet<string>,
   setting: Setting,
   report: Report,
-): Draft[] {
+): Made[] {
   const broker = findBroker(entry.broker, brokers, failed, report)
   const base = readPolicy(entry, broker?.policyKeys ?? [], (fault) => report(fault.path, fault.message))
+  const standard = { permit: standardPermit(setting.authenticates), originMatcher: setting.originMatcher }
   const preset = entry.preset
   if (preset !== undefined) {
     if (entry.destination !== undefined) report(['destination'], 'a preset brings its own destinations')
@@ -77,7 +117,11 @@ function buildEntry(
     if (found !== undefined) {
       const asked = found.fields.some(({ name }) => name === 'send') ? { send: !setting.exposed } : {}
       const options = { ...asked, ...readOptions(entry, found.fields, report) }
-      return broker === undefined ? [] : unfold(entry, found, options, broker, base, report)
+      // A preset's variables are its own affair: no `where` can mention them.
+      const guards = attempt(report, () => readGuards(entry, [], standard))
+      return broker === undefined || guards === undefined
+        ? []
+        : unfold(entry, found, options, broker, { ...base, ...guards }, report)
     }
     report(['preset'], `must be ${[...presets.keys()].join(' or ')}`)
     return []
@@ -86,7 +130,7 @@ function buildEntry(
     report(entry.destination === undefined ? [] : ['destination'], 'a route needs a destination or a preset')
     return []
   }
-  return plain(entry, entry.destination, broker, base, report)
+  return plain(entry, entry.destination, broker, base, standard, report)
 }
 
 function findBroker(
@@ -107,8 +151,9 @@ function plain(
   destination: string,
   broker: Broker | undefined,
   base: BasePolicy,
+  standard: Standard,
   report: Report,
-): Draft[] {
+): Made[] {
   const slash = entry.slash
   if (slash !== undefined && slash !== 'dot') report(['slash'], 'must be dot')
   if (slash === 'dot' && !destination.includes('+}')) report(['slash'], 'needs a {name+} in the destination')
@@ -123,6 +168,7 @@ function plain(
     const policy: RoutePolicy = {
       ...base,
       ...adapter.policy,
+      ...readGuards(entry, names, standard),
       send: 'open',
       subscribe: 'open',
       closedBy: undefined,
@@ -138,9 +184,9 @@ function unfold(
   preset: Preset,
   options: Readonly<Record<string, unknown>>,
   broker: Broker,
-  base: BasePolicy,
+  base: BasePolicy & Guards,
   report: Report,
-): Draft[] {
+): Made[] {
   const grant =
     attempt(report, () => readAllow(entry.allow, broker.credentials === 'client' ? 'all' : new Set(preset.allow))) ??
     new Set<string>()
@@ -161,18 +207,13 @@ function unfold(
 
 /** What all routes of one entry have in common. */
 interface Common {
-  readonly base: BasePolicy
+  readonly base: BasePolicy & Guards
   /** Keys of the bridge that the adapter reads. */
   readonly own: Readonly<Record<string, unknown>>
   readonly grant: Grant
 }
 
-function unfoldOne(
-  route: PresetRoute,
-  broker: Broker,
-  { base, own, grant }: Common,
-  misfit: Report,
-): Draft | undefined {
+function unfoldOne(route: PresetRoute, broker: Broker, { base, own, grant }: Common, misfit: Report): Made | undefined {
   const { verbatim = false, separator = '/' } = route
   const reading: PatternOptions = { verbatim, separator }
   const { names } = compilePattern(route.destination, ['preset'], reading)

@@ -3,6 +3,7 @@
  */
 import { FieldError } from '../broker/errors.ts'
 import type { Field } from '../broker/schema.ts'
+import { guardFields } from './guards.ts'
 import type { BatchPolicy, RoutePolicy, SlowPolicy } from './route.ts'
 
 /** What does not depend on the destination form. */
@@ -167,6 +168,7 @@ export const commonFields: readonly Field[] = [
     default: undefined,
     description: 'what clients may choose; not given: all with credentials: client, else [topic, queue, temp-queue]',
   },
+  ...guardFields,
 ]
 
 /** Options of an entry with `destination`. */

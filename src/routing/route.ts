@@ -3,7 +3,9 @@
  * resolved through it.
  */
 import type { Route as AdapterRoute, Broker, Traits } from '../broker/broker.ts'
+import type { Variables } from '../broker/template.ts'
 import type { PatternOptions } from './pattern.ts'
+import type { Permit } from './permit.ts'
 
 /** What becomes of the messages of a subscription whose client reads too slowly: see session/backlog.ts. */
 export type SlowPolicy =
@@ -45,12 +47,30 @@ export interface RoutePolicy {
   readonly prefetch: number | undefined
   /** Who learns the sender: backends (`stomp-user`, `stomp-session` headers, hidden from browsers), browsers too, nobody. */
   readonly identity: 'backend' | 'public' | 'off'
+  /** Who may, of those to whom the route is open. */
+  readonly permit: Permit
+  /** Patterns of other routes on the same broker: what they mean is theirs, and their `permit` decides. */
+  readonly except: readonly string[]
+  /** Whether a page of this origin may use it; undefined = every page that could connect. */
+  readonly welcomes: ((origin: string) => boolean) | undefined
+  /** SEND frames, and bytes of their bodies, in a second, of all users together; 0 = no bound. */
+  readonly sendRate: number
+  readonly sendBytesRate: number
+  /** Bounds of what a SEND may carry. */
+  readonly payload: PayloadRule | undefined
   /** Subscribers who want the same get it through one subscription at the broker. */
   readonly share: boolean
   /** undefined: `disconnect` where subscriptions are shared, `pause` where they are the client's own. */
   readonly slow: SlowPolicy | undefined
   /** undefined: deliveries go out at the end of the turn that brings them. */
   readonly batch: BatchPolicy | undefined
+}
+
+export interface PayloadRule {
+  /** Of the body. */
+  readonly maxBytes: number | undefined
+  /** Without parameters, lower case; `type/*` matches every subtype. */
+  readonly contentTypes: readonly string[] | undefined
 }
 
 export interface Route {
@@ -72,4 +92,8 @@ export interface Place {
   readonly route: Route
   readonly target: unknown
   readonly traits: Traits
+  /** What the destination says for each {variable} of the pattern. */
+  readonly variables: Variables
+  /** Routes that own some of what this place means: who uses it must be permitted there too. */
+  readonly owners: readonly Route[]
 }

@@ -7,6 +7,8 @@
  */
 import type { Broker } from '../broker/broker.ts'
 import { BrokerError } from '../broker/errors.ts'
+import { meets } from '../broker/space.ts'
+import { exceptionsOf } from './overlap.ts'
 import { compilePattern, type Pattern } from './pattern.ts'
 import type { Place, Route } from './route.ts'
 
@@ -19,6 +21,8 @@ const LONGEST_CACHED = 512
 interface Compiled {
   readonly route: Route
   readonly pattern: Pattern
+  /** Routes to which this one yields. */
+  readonly exceptions: readonly Route[]
 }
 
 export class Router {
@@ -34,7 +38,11 @@ export class Router {
    * @throws FieldError for a pattern that does not compile; routes made by buildRoutes have been checked
    */
   constructor(routes: readonly Route[], cacheSize = 4096) {
-    this.#routes = routes.map((route) => ({ route, pattern: compilePattern(route.pattern, [], route.reading) }))
+    this.#routes = routes.map((route) => ({
+      route,
+      pattern: compilePattern(route.pattern, [], route.reading),
+      exceptions: exceptionsOf(route, routes),
+    }))
     this.#half = Math.max(1, cacheSize >> 1)
   }
 
@@ -50,10 +58,9 @@ export class Router {
     return place
   }
 
-  /** What follows an ERROR about a destination that has no place: the `errors` of the route that it meant; close when it means none. */
-  errorsOf(destination: string): 'close' | 'keep' {
-    const meant = this.#routes.find(({ pattern }) => pattern.match(destination) !== undefined)
-    return meant?.route.policy.errors ?? 'close'
+  /** The route that a destination means, be there a place for it or none: its `errors` say what follows an ERROR. undefined = none. */
+  meant(destination: string): Route | undefined {
+    return this.#routes.find(({ pattern }) => pattern.match(destination) !== undefined)?.route
   }
 
   /**
@@ -88,11 +95,13 @@ export class Router {
     }
     // A header's value is a slice that keeps its whole frame's head in memory: what is remembered must be a string of its own.
     const destination = Buffer.from(written).toString()
-    for (const { route, pattern } of this.#routes) {
+    for (const { route, pattern, exceptions } of this.#routes) {
       const variables = pattern.match(destination)
       if (variables === undefined) continue
       const target = route.adapter.target(variables)
-      return { destination, route, target, traits: route.broker.traits(target) }
+      const space = route.adapter.spaceOf(target)
+      const owners = exceptions.filter((other) => meets(other.adapter.space, space))
+      return { destination, route, target, traits: route.broker.traits(target), variables, owners }
     }
     return undefined
   }

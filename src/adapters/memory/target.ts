@@ -9,6 +9,7 @@
  */
 import type { Route } from '../../broker/broker.ts'
 import { BrokerError, FieldError } from '../../broker/errors.ts'
+import { type Space, templateGlob, wildcardGlob } from '../../broker/space.ts'
 import { compileTemplate, type Template, type Variables } from '../../broker/template.ts'
 import { readRoute } from './fields.ts'
 
@@ -62,9 +63,21 @@ export function compileRoute(
   return {
     target: (variables) => new MemoryTarget(kind, template.render(variables), deadName(dead, variables)),
     variables: (target) => (target.kind === kind ? template.match(target.name) : undefined),
+    space: { kind, parts: [templateGlob(kind === 'topic' ? { source: dotted(source) } : template)] },
+    spaceOf,
+    special: kind === 'topic' ? './*#' : '',
     arguments: [],
     summary: `${kind} ${source}${deadLetter === undefined ? '' : `, rejected to queue ${deadLetter}`}`,
   }
+}
+
+function spaceOf({ kind, name }: MemoryTarget): Space {
+  return { kind, parts: [kind === 'topic' ? wildcardGlob(dotted(name), { one: '*', many: '#' }, '.') : [name]] }
+}
+
+/** Both separators mean the same. */
+function dotted(name: string): string {
+  return name.replaceAll('/', '.')
 }
 
 function deadName(template: Template | undefined, variables: Variables): string | undefined {

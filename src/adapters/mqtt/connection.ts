@@ -153,6 +153,8 @@ export class Connection {
       ...endpoint,
       ...account,
       ...tls,
+      // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+      rejectUnauthorized: true,
       clientId,
       protocolVersion: protocol,
       clean,

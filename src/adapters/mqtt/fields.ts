@@ -17,10 +17,16 @@ export const brokerFields: readonly Field[] = [
   {
     name: 'ca',
     default: undefined,
-    description: 'with mqtts: PEM text of the authority, written out or read like any secret',
+    description:
+      'with mqtts: PEM text of the authority, written out or read like any secret; not given: those that Node trusts',
   },
   { name: 'cert', default: undefined, description: 'with mqtts: PEM text of the client certificate' },
   { name: 'key', default: undefined, description: 'with mqtts: PEM text of its key' },
+  {
+    name: 'serverName',
+    default: undefined,
+    description: 'with mqtts: the name that the certificate must bear, when it is not the host of the url',
+  },
   {
     name: 'clientId',
     default: 'stomp-bridge',
@@ -126,7 +132,7 @@ export interface BrokerSettings {
   readonly endpoint: Endpoint
   /** Empty when the URL names none. */
   readonly account: { readonly username?: string; readonly password?: string }
-  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string }
+  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string }
   readonly clientId: string
   readonly status: string | undefined
   readonly keepaliveSeconds: number
@@ -194,7 +200,10 @@ function tlsOf(options: Options, url: URL): BrokerSettings['tls'] {
   if ((tls.cert === undefined) !== (tls.key === undefined))
     throw new FieldError([tls.cert === undefined ? 'key' : 'cert'], 'cert and key go together')
   for (const part of [['ca'], ['cert', 'key']] as const) checkPem(part, tls)
-  return tls
+  const servername = text(options, 'serverName')
+  if (servername === undefined) return tls
+  if (url.protocol !== 'mqtts:') throw new FieldError(['serverName'], 'needs a url that begins with mqtts://')
+  return { ...tls, servername }
 }
 
 /** Here, and not when the first connection is made. Node's text is left out: it says where in the PEM, and may quote it. */

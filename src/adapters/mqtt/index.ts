@@ -10,6 +10,7 @@ import type { IConnackPacket, MqttClient } from 'mqtt'
 import type { Broker, Health, Link, Principal, Route, Sink, Traits } from '../../broker/broker.ts'
 import type { Clock } from '../../broker/clock.ts'
 import type { BrokerObserver } from '../../broker/observer.ts'
+import { tlsFailure } from '../../broker/tls.ts'
 import { Connection } from './connection.ts'
 import { Connections } from './connections.ts'
 import type { BrokerContext } from './context.ts'
@@ -186,7 +187,7 @@ export class MqttBroker implements Broker<MqttTarget> {
         publisher.lost(cause)
         hub.lost()
       },
-      failed: (cause) => this.#setHealth('down', cause.message, cause),
+      failed: (cause) => this.#setHealth('down', tlsFailure(cause) ?? cause.message, cause),
       received(packet) {
         hub.received(packet)
         return 'ack'

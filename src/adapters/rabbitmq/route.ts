@@ -1,5 +1,6 @@
 /** A route of the configuration: destination variables into AMQP names, and back. Pure. */
 import type { Route } from '../../broker/broker.ts'
+import { ANYTHING, type Glob, type Space, templateGlob, wildcardGlob } from '../../broker/space.ts'
 import type { Variables } from '../../broker/template.ts'
 import { CONSUMER_ARGUMENTS, EXCHANGE_ARGUMENTS, QUEUE_ARGUMENTS } from './arguments.ts'
 import { type RouteSettings, routeSettings } from './fields.ts'
@@ -11,6 +12,9 @@ export function compileRoute(options: Readonly<Record<string, unknown>>, names: 
   return {
     target: (variables) => targetOf(settings, variables),
     variables: (target) => variablesOf(settings, target),
+    space: spaceOfRoute(settings),
+    spaceOf,
+    special: settings.kind === 'exchange' ? '.*#' : '',
     arguments: argumentsOf(settings),
     summary: summaryOf(settings),
   }
@@ -56,6 +60,39 @@ function variablesOf(settings: RouteSettings, target: AmqpTarget): Variables | u
     return settings.reply === target.reply ? settings.name.match(target.name) : undefined
   }
   return settings.kind === 'temp' && target.kind === 'temp' ? settings.name.match(target.name) : undefined
+}
+
+/** AMQP's exchanges that look at no key; of others nobody but the operator knows. */
+const KEYLESS = new Set(['amq.fanout', 'amq.headers', 'amq.match'])
+
+function spaceOfRoute(settings: RouteSettings): Space {
+  switch (settings.kind) {
+    case 'exchange':
+      return exchangeSpace(templateGlob(settings.exchange), templateGlob(settings.key))
+    case 'queue':
+      return { kind: 'queue', parts: [templateGlob(settings.name)] }
+    case 'temp':
+      return { kind: 'temp', parts: [ANYTHING] }
+  }
+}
+
+function spaceOf(target: AmqpTarget): Space {
+  switch (target.kind) {
+    case 'exchange':
+      return exchangeSpace([target.exchange], wildcardGlob(target.key, { one: '*', many: '#' }, '.'))
+    case 'queue':
+      return { kind: 'queue', parts: [[target.name]] }
+    case 'temp':
+      return { kind: 'temp', parts: [[target.name]] }
+  }
+}
+
+function exchangeSpace(exchange: Glob, key: Glob): Space {
+  const name = exchange.length === 1 ? exchange[0] : undefined
+  // AMQP 0-9-1 §3.1.3.1, the default exchange: "the routing key is the queue name"
+  if (name === '') return { kind: 'queue', parts: [key] }
+  const isKeyless = (name !== undefined && KEYLESS.has(name)) || (key.length === 1 && key[0] === '')
+  return { kind: 'exchange', parts: [exchange, isKeyless ? ANYTHING : key] }
 }
 
 function summaryOf(settings: RouteSettings): string {
