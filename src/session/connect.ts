@@ -2,13 +2,16 @@
  * CONNECT and STOMP: version, heart-beats, who it is. Brokers that are passed the client's own credentials are linked before CONNECTED, so that
  * a refused login is an ERROR and not a surprise at the first SEND.
  */
+import type { Admission, Attempt, Verdict } from '../auth/authenticator.ts'
 import type { Credentials } from '../broker/broker.ts'
+import { BrokerError } from '../broker/errors.ts'
 import { ProtocolError } from '../stomp/errors.ts'
-import { type Frame, header } from '../stomp/frame.ts'
+import { type Frame, firstOf, header } from '../stomp/frame.ts'
 import { negotiateHeartbeat, parseHeartbeat } from '../stomp/heartbeat.ts'
 import { negotiate, versions } from '../stomp/version.ts'
 import { PolicyError } from './failure.ts'
 import type { Session } from './session.ts'
+import { abortedBy } from './waiting.ts'
 
 export function connect(session: Session, frame: Frame): void {
   const version = negotiate(header(frame, 'accept-version'))
@@ -24,13 +27,45 @@ export function connect(session: Session, frame: Frame): void {
 }
 
 async function admit(session: Session, frame: Frame): Promise<void> {
-  const credentials = credentialsOf(frame)
-  const verdict = await session.house.authenticator.authenticate({ credentials, remote: session.wire.handshake.remote })
-  if (!verdict.admitted) throw new PolicyError('login-required', verdict.rule)
-  session.identify(verdict.user)
-  const own = [...session.snapshot.brokers.values()].filter((broker) => broker.credentials === 'client')
-  // PROMISES §5: the password is kept nowhere but in the pooled connection; it goes out of scope with this call.
-  await Promise.all(own.map((broker) => session.lanes.open(broker, credentials)))
+  const { house, snapshot } = session
+  const attempt = attemptOf(session, frame)
+  const verdict = await abortedBy(session.ended, (signal) => house.authenticator.authenticate(attempt, signal))
+  const admission = admitted(session, verdict)
+  if (session.ended.isOver) return
+  session.identity.renew(admission.user)
+  const own = [...snapshot.brokers.values()].filter((broker) => broker.credentials === 'client')
+  try {
+    // PROMISES §5: the password is kept nowhere but in the pooled connection; it goes out of scope with this call.
+    await Promise.all(own.map((broker) => session.lanes.open(broker, attempt.credentials)))
+    admission.settle?.('accepted')
+  } catch (error) {
+    admission.settle?.(error instanceof BrokerError && error.code === 'login-refused' ? 'refused' : 'unknown')
+    throw error
+  }
+  if (!session.ended.isOver) session.identity.admit()
+}
+
+/**
+ * @throws PolicyError, or BrokerError `login-refused`, for a refusal; what the log may know beyond the rule is the `cause`
+ */
+export function admitted(session: Session, verdict: Verdict): Admission {
+  if (verdict.kind === 'admitted') return verdict
+  if (verdict.kind === 'passed') {
+    throw new PolicyError('login-required', `clients must show ${session.house.authenticator.accepts}`)
+  }
+  const { code, rule, reason: cause } = verdict
+  throw code === 'login-refused' ? new BrokerError(code, rule, { cause }) : new PolicyError(code, rule, { cause })
+}
+
+function attemptOf(session: Session, frame: Frame): Attempt {
+  const { remote, headers, url, origin } = session.wire.handshake
+  const lower = frame.headers.map((text, index) => (index % 2 === 0 ? text.toLowerCase() : text))
+  return {
+    credentials: credentialsOf(frame),
+    remote,
+    header: (name) => firstOf(lower, name.toLowerCase()),
+    request: { headers, url, origin },
+  }
 }
 
 function credentialsOf(frame: Frame): Credentials | undefined {

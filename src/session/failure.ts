@@ -15,6 +15,13 @@ export type PolicyCode =
   | 'forbidden'
   | 'no-route'
   | 'login-required'
+  | 'token-expired'
+  | 'auth-unavailable'
+  | 'too-many-attempts'
+  | 'too-many-connections'
+  | 'session-too-long'
+  | 'rate-limit'
+  | 'bad-payload'
   | 'connect-timeout'
   | 'heartbeat-timeout'
   | 'slow-consumer'
@@ -36,11 +43,14 @@ export type PolicyCode =
 export class PolicyError extends Error {
   override readonly name = 'PolicyError'
   readonly code: PolicyCode
+  /** The pattern of the route that it is about; for the log. */
+  readonly route: string | undefined
 
   /** @param message the rule, in one or two lines that the client may read */
-  constructor(code: PolicyCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: PolicyCode, message: string, options?: { cause?: unknown; route?: string }) {
     super(message, options)
     this.code = code
+    this.route = options?.route
   }
 }
 
@@ -61,6 +71,7 @@ export const CLOSE = {
   timeout: 4408,
   conflict: 4409,
   tooMany: 4429,
+  expired: 4498,
 } as const
 
 export interface Failure {
@@ -81,6 +92,13 @@ const ROWS: Readonly<Record<PolicyCode | BrokerErrorCode, Row>> = {
   'no-route': ['no route', CLOSE.policy, 'operation'],
   'login-required': ['login required', CLOSE.unauthorized, 'connection'],
   'login-refused': ['login refused', CLOSE.unauthorized, 'connection'],
+  'token-expired': ['token expired', CLOSE.expired, 'connection'],
+  'auth-unavailable': ['authentication unavailable', CLOSE.tryAgain, 'operation'],
+  'too-many-attempts': ['too many attempts', CLOSE.tooMany, 'operation'],
+  'too-many-connections': ['too many connections', CLOSE.tooMany, 'connection'],
+  'session-too-long': ['session too long', CLOSE.timeout, 'connection'],
+  'rate-limit': ['rate limit', CLOSE.tooMany, 'operation'],
+  'bad-payload': ['bad payload', CLOSE.policy, 'operation'],
   'connect-timeout': ['CONNECT timeout', CLOSE.timeout, 'connection'],
   'heartbeat-timeout': ['heart-beat timeout', CLOSE.timeout, 'connection'],
   'slow-consumer': ['slow consumer', CLOSE.policy, 'connection'],
@@ -131,6 +149,8 @@ export interface FailureContext {
   readonly receipt?: string | undefined
   /** The id of the subscription that is concerned. */
   readonly subscription?: string | undefined
+  /** The pattern of the route that was meant; for the log. */
+  readonly route?: string | undefined
 }
 
 /** `bridge-code` is the constant that programs may rely on; `message` and the body are for people. */

@@ -8,6 +8,7 @@ import type { Audience } from './audience.ts'
 import type { SessionCounters } from './counters.ts'
 import type { HeartbeatOffer, SessionLimits } from './limits.ts'
 import type { SessionObserver } from './observer.ts'
+import type { Quotas } from './quotas.ts'
 import type { Turn } from './turn.ts'
 
 /** One immutable view of the configuration; a reload swaps it for new sessions. */
@@ -29,6 +30,7 @@ export interface House {
   readonly fanout: Fanout<Audience>
   readonly clock: Clock
   readonly turn: Turn
+  readonly quotas: Quotas
   readonly observer: SessionObserver
   readonly counters: SessionCounters
   /** The `server` header of CONNECTED: `stomp-bridge/1.0.0`. */

@@ -11,6 +11,10 @@ export interface SessionLimits {
   readonly connectTimeoutMs: number
   readonly subscriptions: number
   readonly transactions: number
+  /** Unacknowledged messages of all subscriptions together. */
+  readonly unacked: number
+  /** Milliseconds that a session lasts at most; 0 = no end. */
+  readonly sessionMs: number
   /** Frames, and bytes of bodies and headers, of all open transactions together. */
   readonly transactionFrames: number
   readonly transactionBytes: number

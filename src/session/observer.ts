@@ -1,7 +1,7 @@
 /**
  * Named events of sessions, for the log and later for metrics; bridge.ts connects them. Never called per message.
  */
-import type { FailureCode } from './failure.ts'
+import type { Failure } from './failure.ts'
 
 /** How a session appears in the log. */
 export interface SessionLabel {
@@ -15,8 +15,12 @@ export interface SessionObserver {
   connected(session: SessionLabel, version: string): void
   /** The wire is gone; `code` and `reason` are those of the close, whoever began it. */
   closed(session: SessionLabel, code: number, reason: string): void
-  /** An ERROR frame was written. `cause` is for the log only: the client has not seen it. */
-  failed(session: SessionLabel, code: FailureCode, text: string, cause: unknown): void
+  /**
+   * An ERROR frame was written.
+   * @param route the pattern of the route that it is about; undefined = none
+   * @param cause for the log only: the client has not seen it
+   */
+  failed(session: SessionLabel, failure: Failure, route: string | undefined, cause: unknown): void
   /** A subscription has had no credit for a minute: its client does not acknowledge. */
   starved(session: SessionLabel, subscription: string, destination: string): void
   /** Messages are being left out for a client that reads too slowly; once each time that it falls behind. `policy`: `drop-oldest`, `conflate` … */

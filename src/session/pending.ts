@@ -2,6 +2,7 @@
  * What a session has accepted and not yet settled: SENDs that await their confirm, frames that wait behind a SUBSCRIBE. Over its bound the
  * wire is not read until half of it is settled; DISCONNECT waits until it is empty.
  */
+import type { Clock, Timer } from '../broker/clock.ts'
 import type { SessionLimits } from './limits.ts'
 
 export type PendingBound = Pick<SessionLimits, 'pendingFrames' | 'pendingBytes'>
@@ -12,6 +13,7 @@ export class Pending {
   #frames = 0
   #bytes = 0
   #full = false
+  #delay: Timer | undefined
   #empty: (() => void)[] | undefined
 
   /** @param onRelief called when a full one has drained to half */
@@ -26,7 +28,21 @@ export class Pending {
   }
 
   get full(): boolean {
-    return this.#full
+    return this.#full || this.#delay !== undefined
+  }
+
+  /** It is taken for full for so long: its sender has sent too fast. */
+  delay(ms: number, clock: Clock): void {
+    if (ms === 0 || this.#delay !== undefined) return
+    this.#delay = clock.after(ms, () => {
+      this.#delay = undefined
+      this.#onRelief()
+    })
+  }
+
+  /** Its session has ended: nobody waits for a delay to be over. */
+  close(): void {
+    this.#delay?.cancel()
   }
 
   /** A frame whose end is not yet known. One frame may pass the bound; none after it. */

@@ -3,6 +3,7 @@
  * it named as `reply-to`, to which it may answer.
  */
 import type { Broker, Delivery, Sink } from '../broker/broker.ts'
+import type { BrokerError } from '../broker/errors.ts'
 import type { Router } from '../routing/router.ts'
 import { encodeMessage, headerLine } from '../stomp/encoder.ts'
 import type { Version } from '../stomp/version.ts'
@@ -39,6 +40,8 @@ export interface RepliesContext {
   readonly version: Version
   readonly outlet: Outlet
   readonly addresses: ReplyAddresses
+  /** The broker has come to refuse whom this link is for. */
+  fail(reason: BrokerError): void
 }
 
 /**
@@ -74,5 +77,7 @@ export class Replies implements Sink {
 
   resumed(): void {}
 
-  end(): void {}
+  end(reason: BrokerError): void {
+    this.#context.fail(reason)
+  }
 }

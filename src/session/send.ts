@@ -9,8 +9,10 @@ import type { Place } from '../routing/route.ts'
 import { type Frame, header } from '../stomp/frame.ts'
 import { closedText, collectArguments, isArgument, NO_ARGUMENTS } from './arguments.ts'
 import { PolicyError } from './failure.ts'
+import { checkAccess, checkPayload } from './guard.ts'
 import { brief, toMessage } from './headers.ts'
 import type { Session } from './session.ts'
+import { renewToken, TOKEN_DESTINATION } from './token.ts'
 
 /** A SEND that has passed every check and waits for its turn. */
 export interface Publication {
@@ -30,6 +32,10 @@ export function send(session: Session, frame: Frame): void {
   const receipt = header(frame, 'receipt')
   const destination = header(frame, 'destination')!
   try {
+    if (destination === TOKEN_DESTINATION) {
+      renewToken(session, frame)
+      return
+    }
     const place = session.place(destination)
     const transaction = header(frame, 'transaction')
     const confirmed = receipt !== undefined || transaction !== undefined
@@ -37,10 +43,14 @@ export function send(session: Session, frame: Frame): void {
     const waits = transaction !== undefined || session.pending.frames >= FLOWING
     const kept = waits ? { ...frame, body: Buffer.from(frame.body) } : frame
     const publication = prepare(session, kept, place, receipt, confirmed)
+    // What is refused costs nothing: nobody uses up a route's rate who may not send there.
+    const { quotas, clock } = session.house
+    session.pending.delay(quotas.spend(session.identity.key, place.route, frame.body.length), clock)
     if (transaction === undefined) enqueue(session, publication)
     else session.transactions.addSend(transaction, publication)
   } catch (error) {
-    session.fail(error, { receipt }, session.snapshot.router.errorsOf(destination))
+    const meant = session.snapshot.router.meant(destination)
+    session.fail(error, { receipt, route: meant?.pattern }, meant?.policy.errors)
   }
 }
 
@@ -59,6 +69,8 @@ function prepare(
       `SEND to ${brief(place.destination)}: no message of this session had it as reply-to`,
     )
   }
+  checkAccess(session, place, 'send')
+  checkPayload(frame, place)
   const found = collectArguments(frame, place, 'SEND')
   const args = found === NO_ARGUMENTS ? undefined : found
   const sender = policy.identity === 'off' ? undefined : { user: session.principal.name, session: session.id }
@@ -90,6 +102,7 @@ function setReplyTo(session: Session, message: Message, place: Place, replyTo: s
     )
   }
   const own = answer.traits.distribution === 'once' && answer.route.policy.closedBy === undefined
+  if (!own) checkAccess(session, answer, 'subscribe')
   if (!own && answer.route.policy.subscribe !== 'open') {
     throw new PolicyError('forbidden', `reply-to ${brief(replyTo)}: this client may not subscribe to it`)
   }
@@ -116,7 +129,8 @@ function enqueue(session: Session, publication: Publication): void {
   })
 
   function refused(error: unknown): void {
-    session.fail(error, { receipt: publication.receipt }, publication.place.route.policy.errors)
+    const { pattern, policy } = publication.place.route
+    session.fail(error, { receipt: publication.receipt, route: pattern }, policy.errors)
     session.pending.done(bytes)
   }
 }

@@ -8,6 +8,7 @@
  * parser and reads nothing from the wire.
  */
 import { randomUUID } from 'node:crypto'
+import type { User } from '../auth/authenticator.ts'
 import type { Broker, Credentials, Link, Principal } from '../broker/broker.ts'
 import { isReserved } from '../routing/reserved.ts'
 import type { Place } from '../routing/route.ts'
@@ -23,6 +24,7 @@ import { HANDLERS } from './commands.ts'
 import { CLOSE, errorFrame, type FailureContext, failureOf, PolicyError } from './failure.ts'
 import { brief } from './headers.ts'
 import type { House, Snapshot } from './house.ts'
+import { Identity } from './identity.ts'
 import { type Dialler, type Lane, Lanes } from './lane.ts'
 import type { SessionLabel } from './observer.ts'
 import { Outlet, type OutletEvents } from './outlet.ts'
@@ -44,6 +46,7 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
   readonly outlet: Outlet
   readonly pending: Pending
   readonly lanes: Lanes
+  readonly identity: Identity
   readonly subscriptions = new SubscriptionTable()
   /** Comes however the session ends. */
   readonly ended = new Ending()
@@ -54,7 +57,6 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
   #addresses: ReplyAddresses | undefined
   #state: State = 'connecting'
   #version: Version = '1.0'
-  #user: string | undefined
   #clientId: string | undefined
   #pumping = false
   #paused = false
@@ -70,6 +72,7 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
     this.outlet = new Outlet(wire, house, limits, this)
     this.pending = new Pending(limits, () => this.#pump())
     this.lanes = new Lanes(this, this.ended)
+    this.identity = new Identity(this)
     const { connectBytes, headerBytes, headerCount } = limits
     this.#parser = new Parser({ frameBytes: connectBytes, headTotalBytes: connectBytes, headerBytes, headerCount })
     this.#timers = new SessionTimers(house.clock, this, limits.connectTimeoutMs)
@@ -80,7 +83,11 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
   }
 
   get principal(): Principal {
-    return { name: this.#user, session: this.id, credentials: undefined }
+    return { name: this.user.name, session: this.id, credentials: undefined }
+  }
+
+  get user(): User {
+    return this.identity.user
   }
 
   /** The `client-id` header of CONNECT. */
@@ -89,7 +96,7 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
   }
 
   get label(): SessionLabel {
-    return { id: this.wire.id, remote: this.wire.handshake.remote, user: this.#user }
+    return { id: this.wire.id, remote: this.wire.handshake.remote, user: this.user.name }
   }
 
   get transactions(): Transactions {
@@ -177,10 +184,6 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
     this.#parser.version = version
   }
 
-  identify(user: string | undefined): void {
-    this.#user = user
-  }
-
   connected(agreed: Heartbeat, clientId: string | undefined): void {
     if (this.#state !== 'admitting') return
     this.#state = 'open'
@@ -190,7 +193,7 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
     const { outgoingMs, incomingMs } = this.snapshot.heartbeat
     const headers = ['version', this.#version, 'session', this.id, 'server', this.house.server]
     headers.push('heart-beat', `${outgoingMs},${incomingMs}`)
-    if (this.#user !== undefined) headers.push('user-name', this.#user)
+    if (this.user.name !== undefined) headers.push('user-name', this.user.name)
     this.outlet.frame(encodeFrame('CONNECTED', headers, undefined, this.#version))
     this.#timers.connected(agreed, this.snapshot.pingMs)
     this.house.observer.connected(this.label, this.#version)
@@ -222,7 +225,8 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
     const failure = failureOf(error)
     const receipt = context.receipt ?? (error instanceof ProtocolError ? error.receipt : undefined)
     this.outlet.frame(errorFrame(failure, { ...context, receipt }, this.#version))
-    this.house.observer.failed(this.label, failure.code, failure.text, error)
+    const route = error instanceof PolicyError ? (error.route ?? context.route) : context.route
+    this.house.observer.failed(this.label, failure, route, error)
     if (!failure.operation || errors === 'close') this.#close(failure.close, failure.title)
   }
 
@@ -280,6 +284,8 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
     // The peer's own close must be seen.
     this.#pause(false)
     this.#timers.stop()
+    this.identity.leave()
+    this.pending.close()
     this.#transactions?.clear()
     for (const each of this.subscriptions.all()) each.stop(false).catch(() => {})
     this.ended.come()

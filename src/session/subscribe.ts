@@ -9,6 +9,7 @@ import { ProtocolError } from '../stomp/errors.ts'
 import { type Frame, header } from '../stomp/frame.ts'
 import { closedText, collectArguments } from './arguments.ts'
 import { PolicyError } from './failure.ts'
+import { checkAccess } from './guard.ts'
 import { boolean, brief } from './headers.ts'
 import type { Session } from './session.ts'
 import { type AckMode, ClientSubscription } from './subscription.ts'
@@ -29,7 +30,8 @@ export function subscribe(session: Session, frame: Frame): void {
       fail: (reason) => failed(session, subscription, receipt, reason),
     })
   } catch (error) {
-    session.fail(error, { receipt, subscription: id }, session.snapshot.router.errorsOf(destination))
+    const meant = session.snapshot.router.meant(destination)
+    session.fail(error, { receipt, subscription: id, route: meant?.pattern }, meant?.policy.errors)
   }
 }
 
@@ -37,6 +39,7 @@ export function subscribe(session: Session, frame: Frame): void {
 function request(session: Session, frame: Frame, place: Place, id: string | undefined): ClientSubscription {
   const { policy } = place.route
   if (policy.subscribe === 'closed') throw new PolicyError('forbidden', closedText(place, 'SUBSCRIBE'))
+  checkAccess(session, place, 'subscribe')
   if (header(frame, 'selector') !== undefined) {
     throw new BrokerError(
       'unsupported',
@@ -81,13 +84,26 @@ function subscribeOptions(
   const copies = place.traits.distribution === 'copy' && free
   const most = own ?? (ack === 'auto' ? limits.prefetchAuto : limits.prefetchClient)
   return {
-    credit: prefetch(frame, most),
+    credit: prefetch(frame, ack === 'auto' ? most : Math.min(most, creditLeft(session))),
     creditBytes: limits.prefetchBytes,
     // A copy that nobody acknowledges is settled the moment it is given; everything else is settled by ACK or by having been sent.
     settle: ack === 'auto' && (copies || !place.traits.settles) ? 'presettled' : 'each',
     durable,
     arguments: args,
   }
+}
+
+/** @throws PolicyError `too-many-subscriptions` when all the session's credit is given to others */
+function creditLeft({ snapshot, subscriptions }: Session): number {
+  // What was unsubscribed gets nothing more: it holds what is not acknowledged of it.
+  const taken = subscriptions
+    .all()
+    .filter(({ ack }) => ack !== 'auto')
+    .map((each) => (subscriptions.isCurrent(each) ? each.options.credit : each.unacked))
+  const left = taken.reduce((sum, count) => sum - count, snapshot.limits.unacked)
+  if (left > 0) return left
+  const most = `${snapshot.limits.unacked} unacknowledged messages`
+  throw new PolicyError('too-many-subscriptions', `a session may have ${most}: ask for less with prefetch-count`)
 }
 
 /** `prefetch-count: 0` is the route's maximum (PROMISES §2, Credit). */
@@ -108,7 +124,8 @@ function durableName(session: Session, frame: Frame, place: Place): string | und
   if (id === undefined)
     throw new PolicyError('client-id-required', 'a durable subscription needs an "id" that stays the same')
   const { name } = session.principal
-  if (place.route.broker.credentials === 'client') return JSON.stringify([name, id])
+  // Without a name (a token that does not tell it) everybody's queue would be the same.
+  if (place.route.broker.credentials === 'client' && name !== undefined) return JSON.stringify([name, id])
   if (name === undefined || session.clientId === undefined) {
     throw new PolicyError(
       'client-id-required',
@@ -160,7 +177,8 @@ function failed(
   reason: unknown,
 ): void {
   subscription.finish()
-  session.fail(reason, { receipt, subscription: subscription.id }, subscription.place.route.policy.errors)
+  const { pattern, policy } = subscription.place.route
+  session.fail(reason, { receipt, subscription: subscription.id, route: pattern }, policy.errors)
   session.pending.done(0)
 }
 

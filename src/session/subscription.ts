@@ -39,7 +39,7 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
   readonly ack: AckMode
   readonly stream: Stream
   readonly #session: Session
-  readonly #options: SubscribeOptions
+  readonly options: SubscribeOptions
   readonly #ledger: Ledger | undefined
   #own: Subscription | undefined
   #membership: Membership<Audience> | undefined
@@ -62,7 +62,7 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
     this.id = request.id
     this.place = request.place
     this.ack = request.ack
-    this.#options = request.options
+    this.options = request.options
     if (request.ack !== 'auto') {
       const { clock, observer } = session.house
       this.#ledger = new Ledger(request.ack)
@@ -93,13 +93,13 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
    */
   start(link: Link): Promise<void> {
     const { place } = this
-    const shares = this.#options.settle === 'presettled' && this.#policy.share
-    const key = shares ? link.shareKey(place.target, this.#options) : undefined
+    const shares = this.options.settle === 'presettled' && this.#policy.share
+    const key = shares ? link.shareKey(place.target, this.options) : undefined
     if (key === undefined) {
-      this.#own = link.subscribe(place.target, this.#options, this)
+      this.#own = link.subscribe(place.target, this.options, this)
       return this.#own.live
     }
-    this.#membership = this.#session.house.fanout.join(place.route.broker.name, key, link, place.target, this.#options)
+    this.#membership = this.#session.house.fanout.join(place.route.broker.name, key, link, place.target, this.options)
     return this.#membership.live
   }
 
@@ -126,14 +126,14 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
     if (this.#state === 'starting') this.#hold(delivery)
     else if (this.#state === 'open') this.#write(delivery)
     // PROMISES §2, UNSUBSCRIBE: what was not yet written to the socket is released at once.
-    else if (this.#options.settle === 'each') void this.#own?.settle([delivery.tag], 'released')
+    else if (this.options.settle === 'each') void this.#own?.settle([delivery.tag], 'released')
   }
 
   lost(): void {
     this.#ledger?.lost()
     this.#starvation?.end()
     // Stale before they were written: the broker gives them again, and twice would be once too many.
-    if (this.#options.settle !== 'each') return
+    if (this.options.settle !== 'each') return
     this.#held = undefined
     this.stream.outlet.withdraw(this.stream)
   }
@@ -165,7 +165,8 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
     // Its id is free. Its ack ids are stale and not unknown, for as long as they would have been valid after UNSUBSCRIBE.
     this.#session.subscriptions.release(this)
     this.#expire()
-    if (told) this.#session.fail(reason, { subscription: this.id }, this.#policy.errors)
+    if (told)
+      this.#session.fail(reason, { subscription: this.id, route: this.place.route.pattern }, this.#policy.errors)
   }
 
   give(delivery: Delivery): void {
@@ -180,10 +181,9 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
       this.#leaving++
     } else {
       this.#ledger.add(delivery.tag)
-      if (this.#ledger.size >= this.#options.credit) this.#starvation?.begin()
+      if (this.#ledger.size >= this.options.credit) this.#starvation?.begin()
     }
-    const listener = this.#ledger === undefined ? this : undefined
-    outlet.delivery(frame, listener, delivery.tag, slow.kind === 'pause')
+    outlet.delivery(frame, this.#ledger === undefined ? this : undefined, delivery.tag, slow.kind === 'pause')
   }
 
   /** The kernel has taken them: `ack:auto` is settled. */
@@ -265,7 +265,7 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
 
   #write(delivery: Delivery): void {
     const { outlet } = this.stream
-    if (this.#options.settle === 'presettled') outlet.message(this.stream, delivery, `${this.number}-${delivery.tag}`)
+    if (this.options.settle === 'presettled') outlet.message(this.stream, delivery, `${this.number}-${delivery.tag}`)
     else if (outlet.isLagging) outlet.hold(this.stream, delivery)
     else this.give(delivery)
   }

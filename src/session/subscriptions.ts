@@ -39,6 +39,11 @@ export class SubscriptionTable {
     return this.#found?.get(number)
   }
 
+  /** The client has not unsubscribed it. */
+  isCurrent(subscription: ClientSubscription): boolean {
+    return this.#found?.get(SubscriptionTable.key(subscription.id, subscription.place.destination)) === subscription
+  }
+
   add(subscription: ClientSubscription): void {
     this.#found ??= new Map()
     this.#found.set(SubscriptionTable.key(subscription.id, subscription.place.destination), subscription)
@@ -48,9 +53,8 @@ export class SubscriptionTable {
 
   /** The id is free again; ack ids stay valid until `remove`. */
   release(subscription: ClientSubscription): void {
-    const key = SubscriptionTable.key(subscription.id, subscription.place.destination)
-    if (this.#found?.get(key) !== subscription) return
-    this.#found.delete(key)
+    if (!this.isCurrent(subscription)) return
+    this.#found?.delete(SubscriptionTable.key(subscription.id, subscription.place.destination))
     this.#size--
   }
 

@@ -7,6 +7,7 @@ import { asError, BrokerError } from '../broker/errors.ts'
 import { type Frame, header } from '../stomp/frame.ts'
 import { marksOf, type Settlement, STALE, unknown } from './ack.ts'
 import { PolicyError } from './failure.ts'
+import { checkAccess } from './guard.ts'
 import { brief } from './headers.ts'
 import { type Publication, publish } from './send.ts'
 import type { Session } from './session.ts'
@@ -98,6 +99,8 @@ export function commit(session: Session, frame: Frame): void {
   const receipt = header(frame, 'receipt')
   const transaction = session.transactions.take(header(frame, 'transaction')!)
   try {
+    // A new token may have taken away what the user had when he sent it.
+    for (const { place } of transaction.sends) checkAccess(session, place, 'send')
     // A stale ACK in it: ERROR before anything is done.
     for (const settlement of transaction.settlements) check(settlement)
   } catch (error) {

@@ -1,8 +1,9 @@
 /** CONNECT and STOMP: the version, who it is, the brokers that must agree first, and the client that says nothing. */
 import { describe, expect, test } from 'vitest'
 import type { Attempt, Authenticator } from '../../src/auth/authenticator.ts'
-import { passthrough } from '../../src/auth/authenticator.ts'
+import { BrokerError } from '../../src/broker/errors.ts'
 import { FakeBroker } from '../support/broker.ts'
+import { anonymous, passthrough } from './authenticators.ts'
 import { LIMITS, openStage, VERSIONS } from './stage.ts'
 
 const LOGIN = { login: 'ann', passcode: 'secret', host: 'sales' }
@@ -106,6 +107,7 @@ describe('a client that never says CONNECT', () => {
     const stage = openStage({ brokers: [new FakeBroker('main', { credentials: 'client' }).holds('link')] })
     const client = stage.client('1.2')
     client.sends('CONNECT', { 'accept-version': '1.2', ...LOGIN })
+    await stage.settles()
     await stage.passes(LIMITS.connectTimeoutMs)
     await client.isRefused('connect-timeout', 4408)
     stage.main.linking[0]!.give()
@@ -118,21 +120,24 @@ describe('who it is', () => {
   test('the authenticator sees login, passcode, host and address, and its word is final', async () => {
     const seen: Attempt[] = []
     const authenticator: Authenticator = {
+      ...anonymous,
       name: 'strict',
       async authenticate(attempt) {
         seen.push(attempt)
-        return { admitted: false, rule: 'nobody comes in' }
+        return { kind: 'refused', code: 'login-refused', rule: 'nobody comes in', reason: 'closed today' }
       },
     }
     const client = openStage({ authenticator }).client('1.2')
     client.sends('CONNECT', { 'accept-version': '1.2', ...LOGIN })
-    const error = await client.isRefused('login-required', 4401)
+    const error = await client.isRefused('login-refused', 4401)
     expect(error.body).toBe('nobody comes in\n')
-    expect(seen).toEqual([{ credentials: LOGIN, remote: '192.0.2.1' }])
+    expect(seen).toMatchObject([{ credentials: LOGIN, remote: '192.0.2.1', request: { url: '/ws' } }])
+    expect(seen[0]?.header('ACCEPT-VERSION')).toBe('1.2')
   })
 
   test('an authenticator that breaks is our fault, and says nothing', async () => {
     const authenticator: Authenticator = {
+      ...anonymous,
       name: 'broken',
       authenticate: () => Promise.reject(new Error('ldap://10.0.0.1 refused')),
     }
@@ -140,6 +145,58 @@ describe('who it is', () => {
     client.sends('CONNECT', { 'accept-version': '1.2' })
     const error = await client.isRefused('internal', 1011)
     expect(error.body).not.toContain('ldap')
+  })
+
+  test.each([
+    ['login-refused', 4401],
+    ['login-required', 4401],
+    ['token-expired', 4498],
+    ['auth-unavailable', 1013],
+    ['too-many-attempts', 4429],
+  ] as const)('%s is an ERROR with the rule, and without the reason', async (code, close) => {
+    const authenticator: Authenticator = {
+      ...anonymous,
+      authenticate: async () => ({ kind: 'refused', code, rule: 'the rule', reason: 'what only the log may know' }),
+    }
+    const client = openStage({ authenticator }).client('1.2')
+    client.sends('CONNECT', { 'accept-version': '1.2', receipt: 'r' })
+    const error = await client.isRefused(code, close)
+    expect(error.body).toBe('the rule\n')
+    expect(JSON.stringify(error)).not.toContain('only the log')
+  })
+
+  test('without anything that is accepted the ERROR says what would be', async () => {
+    const client = openStage({ authenticator: passthrough }).client('1.2')
+    client.sends('CONNECT', { 'accept-version': '1.2' })
+    const error = await client.isRefused('login-required', 4401)
+    expect(error.body).toContain('"passcode"')
+  })
+
+  test.each([
+    ['login-refused', 'refused'],
+    ['broker-unavailable', 'unknown'],
+    [undefined, 'accepted'],
+  ] as const)('the authenticator hears what the broker said of the credentials: %s', async (code, outcome) => {
+    const heard: string[] = []
+    const authenticator: Authenticator = {
+      ...passthrough,
+      async authenticate(attempt, signal) {
+        const verdict = await passthrough.authenticate(attempt, signal)
+        return verdict.kind === 'admitted' ? { ...verdict, settle: (said) => heard.push(said) } : verdict
+      },
+    }
+    const stage = openStage({
+      brokers: [new FakeBroker('main', { credentials: 'client' }).holds('link')],
+      authenticator,
+    })
+    const client = stage.client('1.2')
+    client.sends('CONNECT', { 'accept-version': '1.2', ...LOGIN })
+    await stage.settles()
+    expect(heard).toEqual([])
+    if (code === undefined) stage.main.linking[0]!.give()
+    else stage.main.linking[0]!.refuse(code, 'no')
+    await stage.settles()
+    expect(heard).toEqual([outcome])
   })
 
   test('CONNECTED shows the name', async () => {
@@ -171,9 +228,17 @@ describe('brokers that are passed the credentials', () => {
     expect(stage.main.log).toEqual(['link', 'publish x to queue:a'])
   })
 
+  test('one that comes to refuse the login ends the session, though it asks for nothing', async () => {
+    const stage = open()
+    const client = await stage.connected('1.2', LOGIN)
+    stage.main.session.replies.end(new BrokerError('login-refused', 'the broker refused the login'))
+    await client.isRefused('login-refused', 4401)
+  })
+
   test.each([
     ['login-refused', 4401],
     ['broker-unavailable', 1013],
+    ['limit', 4429],
   ] as const)('%s is an ERROR instead of CONNECTED', async (code, close) => {
     const stage = open()
     stage.main.holds('link')

@@ -1,7 +1,7 @@
 /** DISCONNECT waits for everything; a connection that breaks waits for nothing, and still loses nothing that was sent. */
 import { describe, expect, test } from 'vitest'
-import { passthrough } from '../../src/auth/authenticator.ts'
 import { FakeBroker } from '../support/broker.ts'
+import { passthrough } from './authenticators.ts'
 import { ackOf, openStage, VERSIONS } from './stage.ts'
 
 describe.each(VERSIONS)('STOMP %s', (version) => {

@@ -1,7 +1,7 @@
 /** A durable subscription: whose it is, and who may not have one. */
 import { describe, expect, test } from 'vitest'
-import { passthrough } from '../../src/auth/authenticator.ts'
 import { FakeBroker } from '../support/broker.ts'
+import { passthrough } from './authenticators.ts'
 import { openStage } from './stage.ts'
 
 describe('a durable subscription', () => {
@@ -63,6 +63,13 @@ describe('a durable subscription', () => {
     client.sends('SUBSCRIBE', durable)
     await client.getsReceipts('r')
     expect(main.subscription().options.durable).toBeTypeOf('string')
+  })
+
+  test('… but a name: whom only a token knows would share his queue with all others', async () => {
+    const main = new FakeBroker('main', { credentials: 'client' })
+    const client = await openStage({ brokers: [main] }).connected('1.2', { ...ANN, 'client-id': 'tab1' })
+    client.sends('SUBSCRIBE', durable)
+    await client.isRefused('client-id-required', 1008, { 'receipt-id': 'r' })
   })
 
   test('a queue is durable anyway: the header is no identity', async () => {

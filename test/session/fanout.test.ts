@@ -1,8 +1,8 @@
 /** Sessions that share: one upstream subscription, one encoding, and each member with an order and an end of its own. */
 import { describe, expect, test } from 'vitest'
-import { passthrough } from '../../src/auth/authenticator.ts'
 import { FakeBroker } from '../support/broker.ts'
 import { PlainFraming } from '../support/wire.ts'
+import { passthrough } from './authenticators.ts'
 import { crowd, joins, openStage } from './stage.ts'
 
 describe('one upstream subscription', () => {

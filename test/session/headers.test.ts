@@ -1,6 +1,6 @@
 /** What becomes of headers: which are STOMP's own, which a broker has words for, which are the user's, and which nobody can forge. */
 import { describe, expect, test } from 'vitest'
-import { passthrough } from '../../src/auth/authenticator.ts'
+import { passthrough } from './authenticators.ts'
 import { openStage, type Stage, VERSIONS } from './stage.ts'
 
 const PROPERTIES = {

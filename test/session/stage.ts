@@ -3,7 +3,7 @@
  * do what the script says. When a test is over everybody leaves, and what is then left behind fails it.
  */
 import { expect, onTestFinished } from 'vitest'
-import { type Authenticator, anonymous } from '../../src/auth/authenticator.ts'
+import type { Authenticator } from '../../src/auth/authenticator.ts'
 import { Fanout } from '../../src/broker/fanout.ts'
 import { buildRoutes, type RouteEntry } from '../../src/routing/build.ts'
 import type { RoutePolicy } from '../../src/routing/route.ts'
@@ -13,6 +13,7 @@ import { SessionCounters } from '../../src/session/counters.ts'
 import type { House, Snapshot } from '../../src/session/house.ts'
 import type { HeartbeatOffer, SessionLimits } from '../../src/session/limits.ts'
 import type { SessionObserver } from '../../src/session/observer.ts'
+import { type QuotaLimits, Quotas } from '../../src/session/quotas.ts'
 import { Session } from '../../src/session/session.ts'
 import type { Version } from '../../src/stomp/version.ts'
 import type { Framing } from '../../src/transports/wire.ts'
@@ -21,8 +22,17 @@ import { Client, type Heard } from '../support/client.ts'
 import { FakeClock } from '../support/clock.ts'
 import { FakeTurn } from '../support/turn.ts'
 import { FakeWire, PlainFraming } from '../support/wire.ts'
+import { anonymous } from './authenticators.ts'
 
 export const VERSIONS: readonly Version[] = ['1.0', '1.1', '1.2']
+
+const NO_QUOTAS: QuotaLimits = {
+  connectionsPerUser: 0,
+  sendRate: 0,
+  sendBytesRate: 0,
+  sendPatienceMs: 30_000,
+  dryRun: false,
+}
 
 export const LIMITS: SessionLimits = {
   frameBytes: 65_536,
@@ -31,6 +41,8 @@ export const LIMITS: SessionLimits = {
   connectBytes: 2048,
   connectTimeoutMs: 10_000,
   subscriptions: 50,
+  unacked: 100_000,
+  sessionMs: 0,
   transactions: 4,
   transactionFrames: 10,
   transactionBytes: 4096,
@@ -66,6 +78,7 @@ export interface StageOptions {
   readonly pingMs?: number
   readonly spreadMs?: number
   readonly authenticator?: Authenticator
+  readonly quotas?: Partial<QuotaLimits>
 }
 
 /** What the observer was told: `failed forbidden`, `closed 1000`, `starved s1 /queue/a`, `slow s1 /topic/a conflate`, `connected 1.2`. */
@@ -99,6 +112,7 @@ export class Stage {
       fanout: this.fanout,
       clock,
       turn,
+      quotas: new Quotas({ ...NO_QUOTAS, ...options.quotas }, clock),
       observer: this.#observer(),
       counters: this.counters,
       server: 'stomp-bridge/test',
@@ -190,7 +204,7 @@ export class Stage {
     return {
       connected: (_, version) => this.told.push(`connected ${version}`),
       closed: (_, code) => this.told.push(`closed ${code}`),
-      failed: (_, code) => this.told.push(`failed ${code}`),
+      failed: (_, { code }) => this.told.push(`failed ${code}`),
       starved: (_, subscription, destination) => this.told.push(`starved ${subscription} ${destination}`),
       slow: (_, subscription, destination, policy) => this.told.push(`slow ${subscription} ${destination} ${policy}`),
     }

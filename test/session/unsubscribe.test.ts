@@ -1,6 +1,6 @@
 /** UNSUBSCRIBE: no MESSAGE after its RECEIPT, and what is still owed for a while. */
 import { describe, expect, test } from 'vitest'
-import { passthrough } from '../../src/auth/authenticator.ts'
+import { passthrough } from './authenticators.ts'
 import { ackOf, LIMITS, openStage, VERSIONS } from './stage.ts'
 
 describe.each(VERSIONS)('STOMP %s', (version) => {
