@@ -153,6 +153,7 @@ describe('an operator hears of', () => {
     ['protocol 3', { protocol: 3 }, ['protocol']],
     ['certificates without TLS', { url: 'mqtt://x', ca: 'pem' }, ['ca']],
     ['a certificate without its key', { url: 'mqtts://x', cert: 'pem' }, ['cert']],
+    ['a server name without TLS', { url: 'mqtt://x', serverName: 'y' }, ['serverName']],
     ['a certificate that is none', { url: 'mqtts://x', cert: 'pem', key: 'pem' }, ['cert']],
     ['a control character in the client id', { clientId: 'a\n' }, ['clientId']],
     ['pauses in the wrong order', { reconnectMin: 500, reconnectMax: 100 }, ['reconnectMax']],

@@ -12,6 +12,8 @@ function routes(entry: RouteEntry = {}, exposed = false): Route[] {
   const broker = mqttBroker('plant', {}, { observer: silentBrokerObserver, clock: systemClock })
   return buildRoutes([{ preset: 'mqtt', broker: 'plant', ...entry }], new Map([['plant', broker]]), new Set(), {
     exposed,
+    authenticates: false,
+    originMatcher: (list) => (origin) => list.includes(origin),
   })
 }
 

@@ -1,11 +1,8 @@
 /** A whole bridge in front of a real Mosquitto: browsers on one side, `mosquitto_pub` and `mosquitto_sub` as devices on the other. */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bodies, Client } from '../faults/driver.ts'
 import { startTestBridge, type TestBridge } from '../support/bridge.ts'
+import { makeAuthority, yamlOf } from '../support/certificates.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { until } from '../support/until.ts'
 
@@ -188,35 +185,17 @@ describe('a broker that is away', () => {
   })
 })
 
-describe('over TLS with client certificates', () => {
-  test('a page hears what it sends; without a certificate the broker is away', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'tls-'))
-    const pem = (name: string): string => readFileSync(join(folder, name), 'utf8')
-    const openssl = (...args: string[]): void =>
-      void execFileSync('/usr/bin/openssl', args, { cwd: folder, stdio: 'ignore' })
-    const subject = ['-nodes', '-newkey', 'rsa:2048', '-days', '1']
-    openssl('req', '-x509', ...subject, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=authority')
-    for (const name of ['server', 'client']) {
-      const names = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1']
-      const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-keyout', `${name}.key`, '-out', `${name}.pem`]
-      openssl('req', '-x509', ...subject, ...signed, ...names)
-    }
-    const tls = { ca: pem('ca.pem'), cert: pem('server.pem'), key: pem('server.key') }
-    await using safe = await startMosquitto({ tls })
-    const block = (name: string): string => `|\n${pem(name).replace(/^/gm, '      ')}`
-    const text = (more: string): string => `
-brokers:
-  plant:
-    adapter: mqtt
-    url: "${safe.url}"
-    ca: ${block('ca.pem')}
-${more}
+describe('over TLS', () => {
+  test('with client certificates a page hears what it sends; without one the broker is away', async () => {
+    using authority = makeAuthority()
+    const own = authority.issue('client')
+    await using safe = await startMosquitto({ tls: { ...authority.issue('server'), asksClients: true } })
+    const text = (tls: object): string => `
+brokers: { plant: { adapter: mqtt, url: "${safe.url}", ${yamlOf(tls)} } }
 routes: [{ preset: mqtt, broker: plant, errors: keep }]
 `
-    const mine = `    cert: ${block('client.pem')}\n    key: ${block('client.key')}`
-    await using good = await startTestBridge(text(mine))
-    await using bare = await startTestBridge(text(''))
-    rmSync(folder, { recursive: true })
+    await using good = await startTestBridge(text(own))
+    await using bare = await startTestBridge(text({ ca: own.ca }))
     await using insider = await Client.connect(good.url)
     await insider.do('SUBSCRIBE', { id: 's', destination: '/topic/safe' })
     await insider.do('SEND', { destination: '/topic/safe' }, 'hello')
@@ -224,5 +203,23 @@ routes: [{ preset: mqtt, broker: plant, errors: keep }]
     await using outsider = await Client.connect(bare.url)
     const refused = await outsider.ask('SEND', { destination: '/topic/safe' }, 'hello')
     expect(refused.headers['bridge-code']).toBe('broker-unavailable')
+  })
+
+  test('a broker that nobody vouches for is not trusted, and the operator is told why', async () => {
+    using authority = makeAuthority()
+    using stranger = makeAuthority()
+    const tls = { ...authority.issue('server', 'DNS:plant.test'), asksClients: false }
+    await using safe = await startMosquitto({ tls })
+    const reasonWith = async (options: object): Promise<string> => {
+      await using bridge = await startTestBridge(`
+brokers: { plant: { adapter: mqtt, url: "${safe.url}", ${yamlOf(options)} } }
+routes: [{ preset: mqtt, broker: plant }]
+`)
+      return await (await fetch(`${bridge.ops}/readyz?verbose`)).text()
+    }
+    expect(await reasonWith({ ca: stranger.ca })).toMatch(/plant: down.*certificate is not trusted/)
+    expect(await reasonWith({ keepalive: '30s' })).toMatch(/plant: down.*certificate is not trusted/)
+    expect(await reasonWith({ ca: authority.ca })).toMatch(/plant: down.*certificate is not trusted.*127\.0\.0\.1/)
+    expect(await reasonWith({ ca: authority.ca, serverName: 'plant.test' })).toMatch(/plant: up/)
   })
 })

@@ -44,7 +44,16 @@ describe('a broker’s options', () => {
     ['heartbeat', { heartbeat: '10s' }],
     ['reconnectMax', { reconnectMin: 1_000, reconnectMax: 999 }],
     ['connections', { connections: 0 }],
+    ['ca', { url: 'amqp://host', ca: 'x' }],
+    ['ca', { url: 'amqps://host', ca: SECRET }],
+    ['cert', { url: 'amqps://host', cert: 'x' }],
+    ['cert', { url: 'amqps://host', cert: SECRET, key: SECRET }],
+    ['key', { url: 'amqps://host', key: 'x' }],
+    ['serverName', { url: 'amqp://host', serverName: 'x' }],
+    ['serverName', { url: 'amqps://host', serverName: '' }],
     ['queueNamesPerMinute', { queueNamesPerMinute: 1.5 }],
+    ['maxUsers', { maxUsers: 0 }],
+    ['recheck', { recheck: -1 }],
     ['hartbeat', { hartbeat: 10_000 }],
   ])('a fault in %s names it', (field, options) => {
     expect(pathOf(() => broker(options))).toEqual([field])

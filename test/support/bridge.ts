@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import { authenticators } from '../../src/auth/index.ts'
 import { adapters, type Bridge, createLog, startBridge } from '../../src/bridge.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { routingFields } from '../../src/routing/build.ts'
@@ -41,6 +42,7 @@ export async function startTestBridge(yaml: string = MEMORY, port = 0): Promise<
     flags: { port: String(port) },
     fragments: adapters,
     routing: routingFields,
+    authenticators,
   })
   await rm(folder, { recursive: true })
   if (loaded.faults.length > 0) throw new Error(loaded.describe(loaded.faults).join('\n'))

@@ -11,6 +11,7 @@ import { connect as connectTcp, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { ServerTls } from './certificates.ts'
 import { until } from './until.ts'
 
 const PROGRAM = '/usr/sbin/mosquitto'
@@ -22,8 +23,8 @@ export interface MosquittoOptions {
   readonly config?: readonly string[]
   /** Lines of an ACL file: `topic read forbidden/#`. */
   readonly acl?: readonly string[]
-  /** PEM files: the listener speaks TLS and asks clients for a certificate of the same authority. */
-  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string }
+  /** PEM texts: the listener speaks TLS. */
+  readonly tls?: ServerTls
 }
 
 /** Starts a broker and resolves when it answers. */
@@ -151,14 +152,15 @@ export class Mosquitto implements AsyncDisposable {
       lines.push(`acl_file ${this.#folder}/acl`)
     }
     if (tls !== undefined) {
-      for (const [name, pem] of Object.entries(tls))
+      const { ca, cert, key } = tls
+      for (const [name, pem] of Object.entries({ ca, cert, key }))
         await writeFile(join(this.#folder, `${name}.pem`), pem, { mode: 0o600 })
       lines.push(
         `cafile ${this.#folder}/ca.pem`,
         `certfile ${this.#folder}/cert.pem`,
         `keyfile ${this.#folder}/key.pem`,
       )
-      lines.push('require_certificate true')
+      lines.push(`require_certificate ${tls.asksClients}`)
     }
     await writeFile(join(this.#folder, 'mosquitto.conf'), `${lines.join('\n')}\n`)
   }

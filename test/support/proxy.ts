@@ -13,6 +13,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #target: number
   readonly #pairs = new Set<Pair>()
   #isDown = false
+  #accepted = 0
 
   /** @param target port on 127.0.0.1 */
   static async to(target: number): Promise<TcpProxy> {
@@ -36,6 +37,11 @@ export class TcpProxy implements AsyncDisposable {
   /** Connections that stand now. */
   get connections(): number {
     return this.#pairs.size
+  }
+
+  /** Connections that were let in since it began. */
+  get accepted(): number {
+    return this.#accepted
   }
 
   /** Breaks all connections, without a goodbye. */
@@ -73,6 +79,7 @@ export class TcpProxy implements AsyncDisposable {
       near.resetAndDestroy()
       return
     }
+    this.#accepted++
     const far = connect(this.#target, '127.0.0.1')
     const pair: Pair = { near, far, isMute: false }
     this.#pairs.add(pair)

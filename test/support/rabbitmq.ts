@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { connect } from 'amqplib'
+import type { ServerTls } from './certificates.ts'
 
 const SCRIPTS = '/usr/lib/rabbitmq/bin'
 const START_MS = 90_000
@@ -25,11 +26,14 @@ export interface RabbitOptions {
   readonly plugins?: readonly string[]
   /** Lines of rabbitmq.conf, e.g. `channel_max = 256`. */
   readonly config?: readonly string[]
+  /** PEM texts: there is a listener for AMQP over TLS too, at `ports.amqps`. */
+  readonly tls?: ServerTls
 }
 
 /** Ports on 127.0.0.1. Those of plugins that are not enabled are reserved by nobody. */
 export interface RabbitPorts {
   readonly amqp: number
+  readonly amqps: number
   readonly stomp: number
   readonly webStomp: number
   readonly management: number
@@ -82,6 +86,11 @@ export class Rabbit implements AsyncDisposable {
   /** Without user and password. */
   get bareUrl(): string {
     return `amqp://127.0.0.1:${this.ports.amqp}`
+  }
+
+  /** As `url`, over TLS. */
+  get secureUrl(): string {
+    return `amqps://guest:guest@127.0.0.1:${this.ports.amqps}`
   }
 
   urlFor(user: string, password: string): string {
@@ -188,7 +197,7 @@ export class Rabbit implements AsyncDisposable {
   }
 
   async #prepare(): Promise<void> {
-    const { ports, plugins = [], config = [] } = { ports: this.ports, ...this.#options }
+    const { ports, plugins = [], config = [], tls } = { ports: this.ports, ...this.#options }
     const lines = [
       `listeners.tcp.1 = 127.0.0.1:${ports.amqp}`,
       'disk_free_limit.absolute = 1MB',
@@ -201,6 +210,7 @@ export class Rabbit implements AsyncDisposable {
       lines.push('management.tcp.ip = 127.0.0.1', `management.tcp.port = ${ports.management}`)
     }
     if (plugins.includes('rabbitmq_mqtt')) lines.push(`mqtt.listeners.tcp.1 = 127.0.0.1:${ports.mqtt}`)
+    if (tls !== undefined) lines.push(...(await this.#tlsLines(tls)))
     await writeFile(join(this.#folder, 'rabbitmq.conf'), [...lines, ...config, ''].join('\n'))
     await writeFile(join(this.#folder, 'enabled_plugins'), `[${plugins.join(',')}].\n`)
     // The cookie of a second start is the first one's: the file may not be written to.
@@ -208,6 +218,20 @@ export class Rabbit implements AsyncDisposable {
     if ((await readFile(cookie, 'utf8').catch(() => undefined)) === undefined) {
       await writeFile(cookie, this.#cookie, { mode: 0o400 })
     }
+  }
+
+  async #tlsLines({ ca, cert, key, asksClients }: ServerTls): Promise<string[]> {
+    for (const [name, pem] of Object.entries({ ca, cert, key })) {
+      await writeFile(join(this.#folder, `${name}.pem`), pem, { mode: 0o600 })
+    }
+    return [
+      `listeners.ssl.1 = 127.0.0.1:${this.ports.amqps}`,
+      `ssl_options.cacertfile = ${this.#folder}/ca.pem`,
+      `ssl_options.certfile = ${this.#folder}/cert.pem`,
+      `ssl_options.keyfile = ${this.#folder}/key.pem`,
+      `ssl_options.verify = ${asksClients ? 'verify_peer' : 'verify_none'}`,
+      `ssl_options.fail_if_no_peer_cert = ${asksClients}`,
+    ]
   }
 
   #environment(): NodeJS.ProcessEnv {
@@ -265,7 +289,7 @@ export class Rabbit implements AsyncDisposable {
 
 /** Outside the ephemeral range, where every outgoing connection of this machine could take one of them meanwhile. */
 async function freePorts(): Promise<RabbitPorts> {
-  const names = ['amqp', 'stomp', 'webStomp', 'management', 'mqtt', 'dist', 'epmd'] as const
+  const names = ['amqp', 'amqps', 'stomp', 'webStomp', 'management', 'mqtt', 'dist', 'epmd'] as const
   const found: Record<string, number> = {}
   const base = await freeBlock(names.length + 10)
   for (const [index, name] of names.entries()) found[name] = base + index

@@ -41,6 +41,9 @@ function socketOptions(
   signal: AbortSignal,
 ): SocketOptions & { signal: AbortSignal } {
   return {
+    ...settings.tls,
+    // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+    rejectUnauthorized: true,
     timeout: settings.connectTimeoutMs,
     noDelay: true,
     keepAlive: true,

@@ -6,6 +6,7 @@ import { FieldError } from '../../broker/errors.ts'
 import type { Field } from '../../broker/schema.ts'
 import { compileTemplate, type Template } from '../../broker/template.ts'
 import { checkExchangeName, checkQueueName, checkRoutingKey, type Declare, type TargetRule } from './targets.ts'
+import { type TlsSettings, tlsFields, tlsSettings } from './tls.ts'
 
 export const brokerFields: readonly Field[] = [
   {
@@ -19,6 +20,7 @@ export const brokerFields: readonly Field[] = [
     description:
       'service: the account in the url, for all clients · client: their login, passcode and host; default: what the url has',
   },
+  ...tlsFields,
   {
     name: 'heartbeat',
     default: 10_000,
@@ -43,6 +45,18 @@ export const brokerFields: readonly Field[] = [
     name: 'connections',
     default: 32,
     description: 'connections that one account may use for consuming: one more is opened when channel_max is reached',
+  },
+  {
+    name: 'maxUsers',
+    default: 1_000,
+    description: 'with credentials: client: most identities that are connected at a time, by two connections each',
+  },
+  {
+    name: 'recheck',
+    default: 300_000,
+    unit: 'ms',
+    description:
+      'with credentials: client: how often the login of a user who is in is tried again; refused, his sessions end; 0 = never',
   },
   {
     name: 'queueNamesPerMinute',
@@ -97,6 +111,8 @@ export interface Account {
 
 export interface BrokerSettings {
   readonly endpoint: Endpoint
+  /** Empty with amqp://. */
+  readonly tls: TlsSettings
   readonly credentials: 'service' | 'client'
   /** Of the url; undefined with `credentials: client`. */
   readonly account: Account | undefined
@@ -108,6 +124,10 @@ export interface BrokerSettings {
   readonly reconnectMinMs: number
   readonly reconnectMaxMs: number
   readonly connections: number
+  /** Identities; with a service account there is one. */
+  readonly maxUsers: number
+  /** 0 = never. */
+  readonly recheckMs: number
   readonly queueNamesPerMinute: number
 }
 
@@ -135,6 +155,7 @@ export function brokerSettings(options: Options): BrokerSettings {
       hostname: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port === '' ? (protocol === 'amqps' ? 5671 : 5672) : Number(url.port),
     } as const,
+    tls: tlsSettings(options, protocol === 'amqps'),
     credentials,
     account: credentials === 'service' ? account : undefined,
     vhost,
@@ -144,6 +165,8 @@ export function brokerSettings(options: Options): BrokerSettings {
     reconnectMinMs,
     reconnectMaxMs,
     connections: integer(options, 'connections', 1, 10_000),
+    maxUsers: integer(options, 'maxUsers', 1, 1_000_000),
+    recheckMs: integer(options, 'recheck', 0, 86_400_000),
     queueNamesPerMinute: integer(options, 'queueNamesPerMinute', 1, 1_000_000),
   })
 }

@@ -75,6 +75,10 @@ class RabbitmqBroker implements Broker<AmqpTarget> {
     return this.#context.board.health
   }
 
+  get users(): number {
+    return this.#pool.size
+  }
+
   async start(signal: AbortSignal): Promise<void> {
     if (this.#disposed !== undefined || signal.aborted) return
     const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))

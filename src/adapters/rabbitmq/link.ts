@@ -112,9 +112,12 @@ export class AmqpLink implements Link<AmqpTarget> {
 
   /** The identity has lost its rights. */
   end(reason: BrokerError): void {
+    const isOver = this.#ended !== undefined
     this.#ended ??= reason
     this.refuse(reason)
     for (const subscription of [...this.#subscriptions, ...this.#replyQueues.values()]) subscription.end(reason)
+    // Somebody who has no subscription must hear of it too.
+    if (!isOver) this.#replies.end(reason)
   }
 
   /** Gives up what waits to be published. */

@@ -1,10 +1,12 @@
 /**
- * Whether RabbitMQ is there, for a broker whose clients bring their own credentials, and may all have gone: a TCP connection, opened and
- * closed. Asked at the start, and again after any client's connection failed until one succeeds.
+ * Whether RabbitMQ is there, for a broker whose clients bring their own credentials, and may all have gone: a TCP connection, with amqps
+ * its TLS handshake too, opened and closed. Asked at the start, and again after any client's connection failed until one succeeds.
  */
-import { connect } from 'node:net'
+import { connect, isIP } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import type { Clock, Timer } from '../../broker/clock.ts'
 import { asError } from '../../broker/errors.ts'
+import { tlsFailure } from '../../broker/tls.ts'
 import type { BrokerSettings } from './fields.ts'
 import type { HealthBoard } from './health.ts'
 
@@ -23,16 +25,18 @@ export class Probe {
 
   /** Resolves after the first attempt; goes on until one succeeds. */
   async start(): Promise<void> {
-    const { endpoint, connectTimeoutMs } = this.#settings
-    const { hostname, port } = endpoint
+    const { hostname, port } = this.#settings.endpoint
     this.#retry = undefined
     try {
-      await reach(hostname, port, connectTimeoutMs)
+      await reach(this.#settings)
       if (!this.#stopped) this.confirm()
     } catch (error) {
       if (this.#stopped) return
-      this.#board.set(this, 'down', `cannot connect to ${hostname}:${port}`, asError(error))
-      this.suspect()
+      const cause = asError(error)
+      const tls = tlsFailure(cause)
+      const why = tls === undefined ? '' : `: ${tls}`
+      this.#board.set(this, 'down', `cannot connect to ${hostname}:${port}${why}`, cause)
+      this.#startLater()
     }
   }
 
@@ -48,25 +52,34 @@ export class Probe {
     if (this.#stopped || this.#retry !== undefined) return
     const { hostname, port } = this.#settings.endpoint
     this.#board.set(this, 'down', `cannot connect to ${hostname}:${port}`)
-    this.#retry = this.#clock.after(this.#settings.reconnectMaxMs, () => void this.start())
+    this.#startLater()
   }
 
   stop(): void {
     this.#stopped = true
     this.#retry?.cancel()
   }
+
+  #startLater(): void {
+    this.#retry = this.#clock.after(this.#settings.reconnectMaxMs, () => void this.start())
+  }
 }
 
-function reach(host: string, port: number, timeout: number): Promise<void> {
+function reach({ endpoint, tls, connectTimeoutMs: timeout }: BrokerSettings): Promise<void> {
+  const { protocol, hostname: host, port } = endpoint
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, timeout })
+    const name = isIP(host) === 0 ? { servername: host } : {}
+    const secure = protocol === 'amqps'
+    const socket = secure
+      ? connectTls({ host, port, timeout, ...name, ...tls, rejectUnauthorized: true })
+      : connect({ host, port, timeout })
     const fail = (error: Error): void => {
       socket.destroy()
       reject(error)
     }
     socket.once('error', fail)
     socket.once('timeout', () => fail(new Error('timeout')))
-    socket.once('connect', () => {
+    socket.once(secure ? 'secureConnect' : 'connect', () => {
       socket.destroy()
       resolve()
     })

@@ -46,7 +46,7 @@ export class Outbound {
 
 /**
  * The AMQP properties of a message; `replyTo` and `persistent` are the caller's affair.
- * @param login who the broker knows this connection as
+ * @param login who the broker knows this connection as; empty with a token, which alone says who that is
  * @param headersMost bytes of all headers
  * @throws BrokerError `bad-message` naming the header or property
  */
@@ -61,7 +61,7 @@ export function toAmqp(message: Message, login: string, headersMost: number): Ou
   if (properties.type !== undefined) out.type = short('type', properties.type)
   if (properties.appId !== undefined) out.appId = short('app-id', properties.appId)
   // rabbitmq.com/validated-user-id.html: any other value than the connection's user is a channel error.
-  if (properties.userId === login) out.userId = login
+  if (properties.userId === login && login !== '') out.userId = login
   if (properties.expirationMs !== undefined) {
     out.expiration = String(whole('expiration', properties.expirationMs, EXPIRATION_MOST))
   }

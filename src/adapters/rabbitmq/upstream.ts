@@ -3,6 +3,7 @@
  * and closed by whoever counts the links.
  */
 import type { BrokerError } from '../../broker/errors.ts'
+import { tlsFailure } from '../../broker/tls.ts'
 import { Channels } from './channels.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
 import type { BrokerContext } from './context.ts'
@@ -130,6 +131,8 @@ function isRefusal(cause: Error): boolean {
 }
 
 function failureText(cause: Error, where: string): string {
+  const tls = tlsFailure(cause)
+  if (tls !== undefined) return `cannot connect to ${where}: ${tls}`
   if (isLoginRefused(cause)) return `${where} refuses the login`
   return isOpenRefused(cause) ? `${where} refuses the virtual host` : `cannot connect to ${where}`
 }
