@@ -21,16 +21,18 @@ interface Rule {
 /** The first entry that a file's path below src/ begins with. Every part may import its own folder. */
 const HOUSE: Readonly<Record<string, Rule>> = {
   'stomp/': { node: ['buffer'] },
+  // isIP, which is pure
+  'broker/address.ts': { node: ['net'] },
   'broker/': { node: [] },
   'config/errors.ts': { node: [] },
   'routing/': { uses: ['broker/'], types: ['config/errors.ts'], node: [] },
-  'auth/': { uses: ['broker/'], types: ['routing/'], node: ['crypto'] },
+  'auth/': { uses: ['broker/'], types: ['routing/'], libraries: ['jose'], node: ['crypto'] },
   'session/': {
     uses: ['stomp/', 'broker/', 'routing/'],
     types: ['auth/', 'transports/wire.ts'],
     node: ['buffer', 'crypto'],
   },
-  'transports/': { libraries: ['ws'] },
+  'transports/': { uses: ['broker/address.ts', 'broker/bucket.ts'], types: ['broker/clock.ts'], libraries: ['ws'] },
   'adapters/memory/': { uses: ['broker/'], node: ['buffer', 'crypto'] },
   'adapters/mqtt/': { uses: ['broker/'], libraries: ['mqtt'] },
   'adapters/rabbitmq/': { uses: ['broker/'], libraries: ['amqplib'] },
@@ -38,7 +40,7 @@ const HOUSE: Readonly<Record<string, Rule>> = {
   'adapters/index.ts': { uses: ['broker/', 'adapters/'], node: [] },
   'config/': { uses: ['broker/'], libraries: ['convict', 'yaml'] },
   'ops/': {
-    types: ['broker/observer.ts', 'broker/broker.ts', 'session/', 'transports/listen.ts'],
+    types: ['auth/context.ts', 'broker/observer.ts', 'broker/broker.ts', 'session/', 'transports/listen.ts'],
     libraries: ['pino', 'pino-pretty', 'prom-client'],
   },
   'version.ts': {},
@@ -178,6 +180,7 @@ describe('the table itself', () => {
     ['stomp/parser.ts', "import { a } from '../broker/message.ts'"],
     ['stomp/parser.ts', "import { readFile } from 'node:fs'"],
     ['broker/fanout.ts', "import type { Frame } from '../stomp/frame.ts'"],
+    ['broker/fanout.ts', "import { isIP } from 'node:net'"],
     ['session/send.ts', "import { b } from '../adapters/memory/broker.ts'"],
     ['session/send.ts', "import { Wire } from '../transports/wire.ts'"],
     ['session/send.ts', "import type { Log } from '../ops/log.ts'"],
@@ -187,6 +190,7 @@ describe('the table itself', () => {
     ['session/send.ts', "import {\n  type Router,\n  router,\n} from '../bridge.ts'"],
     ['session/send.ts', "import '../config/load.ts'"],
     ['transports/websocket.ts', "import { encode } from '../stomp/encoder.ts'"],
+    ['transports/admission.ts', "import type { Broker } from '../broker/broker.ts'"],
     ['adapters/rabbitmq/pool.ts', "import { x } from '../memory/broker.ts'"],
     ['adapters/rabbitmq/pool.ts', "import convict from 'convict'"],
     ['config/load.ts', "import type { M } from '../adapters/index.ts'"],
@@ -206,6 +210,8 @@ describe('the table itself', () => {
     ['adapters/index.ts', "const { memory } = await import('./memory/index.ts')"],
     ['adapters/memory/broker.ts', "import { BrokerError } from '../../broker/errors.ts'"],
     ['main.ts', "import { run } from './commands/run.ts'"],
+    ['transports/admission.ts', "import { TokenBucket } from '../broker/bucket.ts'"],
+    ['auth/attempts.ts', "import { siteOf } from '../broker/address.ts'"],
   ])('%s allows %s', (file, source) => {
     expect(
       importsOf(source)

@@ -4,7 +4,7 @@ import type { Field, Fragment } from '../broker/schema.ts'
 import type { RoutingFields } from './entries.ts'
 import { durationText, sizeText } from './read.ts'
 import { environmentName } from './scalars.ts'
-import { isLeaf, scalars, type Tree } from './schema.ts'
+import { isLeaf, type Leaf, scalars, type Tree } from './schema.ts'
 
 /** Where the comments of options begin that are comments themselves, but for longer ones. */
 const COMMENT_COLUMN = 34
@@ -17,11 +17,23 @@ const HEAD = `# Every option of stomp-bridge with its default. Generated from th
 `
 
 /** The text of the file. It loads, and means the same as no file. */
-export function defaultYaml(fragments: ReadonlyMap<string, Fragment>, routing: RoutingFields): string {
+export function defaultYaml(
+  fragments: ReadonlyMap<string, Fragment>,
+  routing: RoutingFields,
+  authenticators: ReadonlyMap<string, { readonly fields: readonly Field[] }>,
+): string {
   const brokers = [...fragments].map(([adapter, { brokerFields }]) => brokerText(adapter, brokerFields))
   return [
     HEAD,
     ...treeLines(scalars, ''),
+    '# Who may connect: authenticators, asked in this order; the first that is shown something of its kind decides.',
+    '# auth:',
+    '#   chain:',
+    ...[...authenticators].flatMap(([kind, { fields }]) => [
+      `#     - authenticator: ${kind}`,
+      ...fields.map((field) => commented(`#       ${valueText(field)}`, field.description)),
+    ]),
+    '',
     '# What the messages go to, by names of your own.',
     'brokers:',
     ...brokers.flat(),
@@ -36,11 +48,16 @@ export function defaultYaml(fragments: ReadonlyMap<string, Fragment>, routing: R
 
 function treeLines(tree: Tree, indent: string): string[] {
   return Object.entries(tree).flatMap(([name, node]) => {
-    if (isLeaf(node))
-      return [`${indent}# ${node.doc}`, `${indent}${name}: ${node.default === '' ? '[]' : node.default}`]
+    if (isLeaf(node)) return [`${indent}# ${node.doc}`, `${indent}${name}: ${leafText(node)}`]
     const gap = indent === '' ? [''] : []
     return [`${indent}${name}:`, ...treeLines(node, `${indent}  `), ...gap]
   })
+}
+
+/** What is not given by default is an empty list or an empty text. */
+function leafText(leaf: Leaf<unknown>): string {
+  if (leaf.default !== '') return leaf.default
+  return Array.isArray(leaf.read('')) ? '[]' : '""'
 }
 
 /** The memory broker is there by default; the others, and all options, stand as comments. */

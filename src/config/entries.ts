@@ -5,7 +5,7 @@
 import type { Field, Fragment } from '../broker/schema.ts'
 import { didYouMean, type Fault, type Path } from './errors.ts'
 import { durationOf, sizeOf } from './read.ts'
-import type { BrokerConfig, RouteConfig } from './schema.ts'
+import type { AuthConfig, BrokerConfig, RouteConfig } from './schema.ts'
 
 /** The keys of a route that belong to the bridge; handed over by whoever knows routing/. */
 export interface RoutingFields {
@@ -76,6 +76,38 @@ export function readRoutes(
     }
     checkNames(entry, brokers, routing, path, faults)
     return [readFields(entry, routeFields(entry, brokers, fragments, routing), path, ['destination', 'preset'], faults)]
+  })
+}
+
+/**
+ * @param value of `auth.chain` in the file; undefined = none
+ * @param kinds the options of each authenticator, by its name
+ * @returns one for each item, also for one that is faulty, so that what is found in the others later has the right place
+ */
+export function readChain(
+  value: unknown,
+  kinds: ReadonlyMap<string, { readonly fields: readonly Field[] }>,
+  faults: Fault[],
+): AuthConfig[] {
+  if (value === undefined || value === null) return []
+  const path = ['auth', 'chain']
+  if (!Array.isArray(value)) {
+    faults.push({ path, message: 'must be a list, each item beginning with "- authenticator: "' })
+    return []
+  }
+  return value.map((entry: unknown, index): AuthConfig => {
+    const { authenticator, ...options }: Entry = isEntry(entry) ? entry : {}
+    const name = typeof authenticator === 'string' ? authenticator : ''
+    const kind = kinds.get(name)
+    if (kind === undefined) {
+      const rule = `must be ${[...kinds.keys()].join(' or ')}${didYouMean(name, kinds.keys())}`
+      faults.push({ path: [...path, index, 'authenticator'], message: rule })
+      return { authenticator: name }
+    }
+    const read = readFields(options, kind.fields, [...path, index], [], faults)
+    // Unknown keys are told: whoever reads the options shall find what else is wrong.
+    const known = Object.entries(read).filter(([key]) => kind.fields.some((field) => field.name === key))
+    return { ...Object.fromEntries(known), authenticator: name }
   })
 }
 

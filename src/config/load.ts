@@ -2,8 +2,8 @@
  * A file, the environment and flags into a frozen Config, with all faults at once. Does no other I/O than reading the file and the secrets it
  * names; imports no adapter and no routing: their options are handed in as fragments.
  */
-import type { Fragment } from '../broker/schema.ts'
-import { type RoutingFields, readBrokers, readRoutes } from './entries.ts'
+import type { Field, Fragment } from '../broker/schema.ts'
+import { type RoutingFields, readBrokers, readChain, readRoutes } from './entries.ts'
 import { type Fault, pathText } from './errors.ts'
 import { environmentName, readScalars } from './scalars.ts'
 import { type BrokerConfig, type Config, type RouteConfig, toConfig } from './schema.ts'
@@ -27,6 +27,8 @@ export interface LoadOptions {
   /** By the adapter's name. */
   readonly fragments: ReadonlyMap<string, Fragment>
   readonly routing: RoutingFields
+  /** The options of each kind of authenticator, by its name. */
+  readonly authenticators: ReadonlyMap<string, { readonly fields: readonly Field[] }>
 }
 
 export interface LoadResult {
@@ -50,8 +52,10 @@ export function loadConfig(options: LoadOptions): LoadResult {
   const { file, env, flags, fragments, routing } = options
   const source = file === undefined ? undefined : new Source(file, env)
   const faults: Fault[] = [...(source?.faults ?? [])]
-  const { brokers: writtenBrokers, routes: writtenRoutes, ...scalarTree } = rootOf(source, faults)
+  const { brokers: writtenBrokers, routes: writtenRoutes, ...rest } = rootOf(source, faults)
+  const { chain: writtenChain, scalarTree } = withoutChain(rest)
   const values = readScalars(scalarTree, env, flagTexts(flags), faults)
+  const chain = readChain(writtenChain, options.authenticators, faults)
   const standard = standardEntries(flags)
   const isBare = writtenBrokers === undefined && writtenRoutes === undefined
   const urls = URL_FLAGS.filter((name) => flags[name] !== undefined)
@@ -70,7 +74,7 @@ export function loadConfig(options: LoadOptions): LoadResult {
     faults.push({ path: [], message: 'there are no routes: no destination would exist', offset: 0 })
   }
   return {
-    config: toConfig(values, brokers, routes),
+    config: toConfig(values, brokers, routes, chain),
     faults,
     describe: (found) =>
       describe(
@@ -87,6 +91,14 @@ function rootOf(source: Source | undefined, faults: Fault[]): Readonly<Record<st
   if (typeof tree === 'object' && !Array.isArray(tree)) return tree as Readonly<Record<string, unknown>>
   faults.push({ path: [], message: 'must be a mapping of listen, brokers, routes and so on' })
   return {}
+}
+
+/** `auth.chain` is a list of entries among scalars. */
+function withoutChain(tree: Readonly<Record<string, unknown>>) {
+  const { auth } = tree
+  if (typeof auth !== 'object' || auth === null || Array.isArray(auth)) return { chain: undefined, scalarTree: tree }
+  const { chain, ...scalars } = auth as Readonly<Record<string, unknown>>
+  return { chain, scalarTree: { ...tree, auth: scalars } }
 }
 
 function flagTexts(flags: Flags): Map<string, string> {

@@ -75,13 +75,16 @@ export function text(pattern: RegExp, rule: string): Reader<string> {
   }
 }
 
-/** A list, or its items in one text, separated by commas. */
-export function list(pattern: RegExp, rule: string): Reader<readonly string[]> {
+/**
+ * A list, or its items in one text, separated by commas.
+ * @param item a RegExp, or whatever else tells
+ */
+export function list(item: { test(word: string): boolean }, rule: string): Reader<readonly string[]> {
   return (value) => {
     const items: unknown[] = Array.isArray(value) ? value : String(value).split(',').filter(Boolean)
-    return items.map((item) => {
-      const word = typeof item === 'string' ? item.trim() : ''
-      if (pattern.test(word)) return word
+    return items.map((each) => {
+      const word = typeof each === 'string' ? each.trim() : ''
+      if (item.test(word)) return word
       throw new FieldError([], `must be a list of ${rule}`)
     })
   }
@@ -99,4 +102,9 @@ export function sizeText(bytes: number): string {
     if (bytes >= SIZE_UNITS[unit] && bytes % SIZE_UNITS[unit] === 0) return `${bytes / SIZE_UNITS[unit]}${unit}`
   }
   return `${bytes}B`
+}
+
+/** `auto` is undefined: the program decides. */
+export function orAuto<V>(read: Reader<V>): Reader<V | undefined> {
+  return (value) => (value === 'auto' ? undefined : read(value))
 }

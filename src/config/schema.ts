@@ -5,7 +5,8 @@
  * Defaults are texts, as an operator would write them: what is read from here, from a file, from the environment or from a flag goes through
  * the same reader. (convict turns a text into the type of the default: a default of 10000 would make `10s` a 10.)
  */
-import { duration, integer, list, oneOf, type Reader, size, text, truth } from './read.ts'
+import { network, origin } from './listen.ts'
+import { duration, integer, list, oneOf, orAuto, type Reader, size, text, truth } from './read.ts'
 
 export interface Leaf<V> {
   readonly default: string
@@ -36,7 +37,7 @@ const MANY = 1_000_000_000
 
 const port = integer(0, 65_535)
 const host = text(/^[^\s/@]+$/, 'a host name or an IP address')
-const origin = /^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/
+const path = text(/^[^\0]*$/, 'the path of a file')
 const hostName = /^[^\s/:@]+$/
 
 export const scalars = {
@@ -50,10 +51,25 @@ export const scalars = {
     },
     origins: leaf(
       '',
-      list(origin, 'origins like https://app.example.com'),
-      'further origins whose pages may connect, like https://app.example.com; the same host always may',
+      list(origin, 'origins like https://app.example.com or https://*.example.com'),
+      'further origins whose pages may connect: https://app.example.com, https://*.example.com; the same host always may',
+    ),
+    missingOrigin: leaf(
+      'auto',
+      oneOf('auto', 'allow', 'refuse'),
+      'clients that send no Origin, so are no browsers; auto = allow, unless cookies log clients in',
     ),
     hosts: leaf('', list(hostName, 'host names without port'), 'further names of this server, like bridge.example.com'),
+    trustedProxies: leaf(
+      '',
+      list(network, 'IP addresses, networks like 10.0.0.0/8, or loopback'),
+      'whose X-Forwarded-For, -Host and -Proto are believed: addresses, networks like 10.0.0.0/8, loopback',
+    ),
+    tls: {
+      cert: leaf('', path, 'PEM file: the certificate, then those between it and the root; read again when it changes'),
+      key: leaf('', path, 'PEM file: its private key'),
+      minVersion: leaf('TLSv1.2', oneOf('TLSv1.2', 'TLSv1.3'), 'TLSv1.2 or TLSv1.3'),
+    },
   },
   ops: {
     enabled: leaf('true', truth, '/livez and /readyz'),
@@ -72,13 +88,42 @@ export const scalars = {
     incoming: leaf('10s', duration(0, HOUR), 'how often it wants to hear from a client; 0 = never'),
   },
   limits: {
-    connections: leaf('20000', integer(1, MANY), 'connections at one time; the next one gets 503'),
+    dryRun: leaf('false', truth, 'count what is over the limits of connecting and of SEND rates, and let it in'),
+    connections: leaf('20000', integer(0, MANY), 'connections at one time; the next one gets 503; 0 = no limit'),
+    connectionsPerIp: leaf(
+      'auto',
+      orAuto(integer(0, MANY)),
+      'of one IPv4 address or IPv6 /64, an office or a mobile network; the next gets 429; 0 = no limit; auto = 1000, none on loopback',
+    ),
+    connectionsPerUser: leaf('0', integer(0, MANY), 'of one user, over all addresses; 0 = no limit'),
+    connectRate: leaf('1000', integer(0, MANY), 'new connections in a second; more get 503; 0 = no limit'),
+    connectBurst: leaf('5000', integer(1, MANY), 'new connections at once, before connectRate counts'),
+    connectRatePerIp: leaf(
+      'auto',
+      orAuto(integer(0, MANY)),
+      'new connections in a second of one address, once connectionsPerIp came at once; 0 = no limit; auto = 100, none on loopback',
+    ),
+    handshakes: leaf(
+      '8192',
+      integer(0, MANY),
+      'sockets that are not through their handshake; one more drops the oldest; 0 = no limit',
+    ),
+    handshakeTimeout: leaf('10s', duration(100, HOUR), 'for a TLS handshake, and for the head of a request'),
     frameBytes: leaf('4MiB', size(KIB, GIB), 'body of a frame'),
     headerBytes: leaf('16KiB', size(256, MIB), 'one header line'),
     headerCount: leaf('100', integer(8, 10_000), 'header lines of a frame'),
     connectBytes: leaf('64KiB', size(KIB, MIB), 'a whole frame before CONNECT has succeeded'),
     connectTimeout: leaf('10s', duration(100, HOUR), 'until CONNECT must have succeeded'),
     subscriptions: leaf('1000', integer(1, 1_000_000), 'of one session'),
+    unacked: leaf('100000', integer(1, MANY), 'unacknowledged messages of one session, over all its subscriptions'),
+    session: leaf('0', duration(0, 24 * HOUR), 'the longest session, then the client must connect again; 0 = no end'),
+    sendRate: leaf('0', integer(0, MANY), 'SENDs a second of one user; over it the user is not read; 0 = no limit'),
+    sendBytesRate: leaf('0', size(0, GIB), 'bodies of SENDs a second of one user, the same way; 0 = no limit'),
+    sendPatience: leaf(
+      '30s',
+      duration(0, HOUR),
+      'who would have to wait longer, for his own rate or for that of a route, gets ERROR rate-limit',
+    ),
     transactions: leaf('16', integer(0, 10_000), 'open at one time in one session'),
     transactionFrames: leaf('1024', integer(1, 1_000_000), 'frames of one transaction'),
     transactionBytes: leaf('4MiB', size(KIB, GIB), 'bodies of one transaction'),
@@ -116,14 +161,29 @@ export const scalars = {
 } as const
 
 export interface Limits {
-  /** Connections at one time, over all sessions. */
+  /** Of the listener, 0 = no limit: see transports/listen.ts, DoorLimits. */
+  readonly dryRun: boolean
   readonly connections: number
+  /** undefined: 1,000, but none on loopback; and 100 a second. */
+  readonly connectionsPerIp: number | undefined
+  readonly connectRate: number
+  readonly connectBurst: number
+  readonly connectRatePerIp: number | undefined
+  readonly handshakes: number
+  readonly handshakeTimeoutMs: number
+  /** Of one session: see session/limits.ts. */
   readonly frameBytes: number
   readonly headerBytes: number
   readonly headerCount: number
   readonly connectBytes: number
   readonly connectTimeoutMs: number
   readonly subscriptions: number
+  readonly unacked: number
+  readonly sessionMs: number
+  readonly connectionsPerUser: number
+  readonly sendRate: number
+  readonly sendBytesRate: number
+  readonly sendPatienceMs: number
   readonly transactions: number
   readonly transactionFrames: number
   readonly transactionBytes: number
@@ -140,6 +200,9 @@ export interface Limits {
 /** One of `brokers:`: `adapter`, and what only the adapter understands. */
 export type BrokerConfig = Readonly<Record<string, unknown>> & { readonly adapter: string }
 
+/** One of `auth.chain`: `authenticator`, and what only that kind understands. */
+export type AuthConfig = Readonly<Record<string, unknown>> & { readonly authenticator: string }
+
 /** One of `routes:` as written, durations and sizes as numbers; routing/build.ts checks it. */
 export type RouteConfig = Readonly<Record<string, unknown>>
 
@@ -150,11 +213,22 @@ export interface Config {
     readonly port: number
     readonly websocket: { readonly path: string; readonly compression: boolean; readonly pingMs: number }
     readonly origins: readonly string[]
+    /** undefined: allowed, unless cookies log clients in. */
+    readonly missingOrigin: boolean | undefined
     readonly hosts: readonly string[]
+    readonly trustedProxies: readonly string[]
+    /** undefined: none. One of the paths may be empty, which is a fault that the listener finds. */
+    readonly tls:
+      | { readonly cert: string; readonly key: string; readonly minVersion: 'TLSv1.2' | 'TLSv1.3' }
+      | undefined
   }
   readonly ops: { readonly enabled: boolean; readonly host: string; readonly port: number }
-  /** undefined: only while listening on loopback. */
-  readonly auth: { readonly anonymous: boolean | undefined }
+  readonly auth: {
+    /** undefined: only while listening on loopback. */
+    readonly anonymous: boolean | undefined
+    /** In the order in which they are asked; empty: brokers with `credentials: client` decide, or nobody does. */
+    readonly chain: readonly AuthConfig[]
+  }
   readonly limits: Limits
   readonly heartbeat: { readonly outgoingMs: number; readonly incomingMs: number }
   readonly drain: { readonly graceMs: number; readonly spreadMs: number }
@@ -174,18 +248,28 @@ export function toConfig(
   values: Values<typeof scalars>,
   brokers: Readonly<Record<string, BrokerConfig>>,
   routes: readonly RouteConfig[],
+  chain: readonly AuthConfig[],
 ): Config {
   const { listen, ops, auth, limits, heartbeat, drain, log, outage, fanout } = values
-  const { connectTimeout, outboundAge, unsubscribeGrace, ...sameName } = limits
+  const { connectTimeout, handshakeTimeout, outboundAge, sendPatience, session, unsubscribeGrace, ...sameName } = limits
+  const { missingOrigin, tls, ...door } = listen
   const { path, compression, ping } = listen.websocket
   return deepFreeze({
-    listen: { ...listen, websocket: { path, compression, pingMs: ping } },
+    listen: {
+      ...door,
+      websocket: { path, compression, pingMs: ping },
+      missingOrigin: missingOrigin === 'auto' ? undefined : missingOrigin === 'allow',
+      tls: tls.cert === '' && tls.key === '' ? undefined : tls,
+    },
     ops,
-    auth: { anonymous: auth.anonymous === 'auto' ? undefined : auth.anonymous === 'true' },
+    auth: { anonymous: auth.anonymous === 'auto' ? undefined : auth.anonymous === 'true', chain },
     limits: {
       ...sameName,
       connectTimeoutMs: connectTimeout,
+      handshakeTimeoutMs: handshakeTimeout,
       outboundAgeMs: outboundAge,
+      sendPatienceMs: sendPatience,
+      sessionMs: session,
       unsubscribeGraceMs: unsubscribeGrace,
     },
     heartbeat: { outgoingMs: heartbeat.outgoing, incomingMs: heartbeat.incoming },

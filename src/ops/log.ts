@@ -1,8 +1,8 @@
 /**
  * The one place where a log is made: lines of JSON, or readable ones on a terminal, and no secret in either.
  *
- * Secrets are kept out twice: fields of known names are replaced, and every finished line is searched for URLs that carry a password or
- * a token, whatever field, message or stack trace they hide in. Nothing is logged per message, so the search costs nothing that counts.
+ * Secrets are kept out twice: fields of known names are replaced, and every finished line is searched for signed tokens and for URLs that carry
+ * a password, whatever field, message or stack trace they hide in. Nothing is logged per message, so the search costs nothing that counts.
  */
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
@@ -31,21 +31,38 @@ export function createLog(options: LogOptions, to: DestinationStream = destinati
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '***' },
     },
-    { write: (line: string) => void to.write(readable ? pretty(tamed(maskUrl(line))) : maskUrl(line)) },
+    { write: (line: string) => void to.write(readable ? pretty(tamed(maskUrl(line))) : bare(maskUrl(line))) },
   )
 }
 
 /** `scheme://user:password@`; up to the last `@`, since people forget to encode one. A port before a path or a query is no password. */
 const USERINFO = /([a-z][a-z0-9+.-]*:\/\/[^\s:/?#@"']*):(?!\d+[/?#])[^\s"']*@/gi
-/** Query parameters that carry secrets in practice. */
-const QUERY = /([?&](?:access_token|token|jwt|passcode|password|secret|api_key|key)=)[^\s&#"']*/gi
+/**
+ * Query parameters that carry secrets in practice. In a line of JSON `\"` is a quote of the client's own: without its backslash it would end the
+ * field, and what follows would be fields of the client's making.
+ */
+const QUERY = /([?&](?:access_token|token|jwt|passcode|password|secret|api_key|key)=)(?:[^\s&#"'\\]|\\[^"'])*/gi
 
-/** The same text with `***` for every password and token in the URLs it holds. For anything an operator may see. */
+/** RFC 7519 §3, and the beginning of one that was cut: base64url of `{"`, then further parts. Nobody has meant to put one into a path or a name. */
+const TOKEN = /\beyJ[\w-]{6,}(?:\.[\w-]*)+/g
+
+/** The same text with `***` for every password and token in the URLs it holds, and for signed tokens anywhere. For anything an operator may see. */
 export function maskUrl(text: string): string {
-  return text.replace(USERINFO, '$1:***@').replace(QUERY, '$1***')
+  return text.replace(USERINFO, '$1:***@').replace(QUERY, '$1***').replace(TOKEN, '***')
 }
 
-/** Clients choose close reasons, origins and names: in a line of JSON their control characters stay escaped, a terminal must not obey them either. */
+/**
+ * What JSON leaves as it is, and what does something when it is shown: DEL and C1 (to some terminals U+009B is ESC [), separators of lines, and
+ * the controls that turn text around.
+ */
+const UNRULY = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+
+/** Clients choose close reasons, destinations and names: a line of JSON has all their control characters escaped, since somebody will `cat` it. */
+function bare(line: string): string {
+  return line.replace(UNRULY, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** A terminal must not obey them either: escaped ones stay escaped when the line is unpacked. */
 function tamed(line: string): string {
-  return line.replace(/\\u00(?=[01][0-9a-f])/gi, '\\\\u00').replace(/[\u007f-\u009f]/g, '?')
+  return line.replace(/\\u00(?=[01][0-9a-f])/gi, '\\\\u00').replace(UNRULY, '?')
 }

@@ -3,6 +3,7 @@
  * message. Connections opened and closed are lines of `debug`: thousands of browsers come and go, and writing that down cost more than they do.
  * A peer's own words are short and without control characters before they come here.
  */
+import type { AuthObserver } from '../auth/context.ts'
 import type { BrokerObserver } from '../broker/observer.ts'
 import type { SessionLabel, SessionObserver } from '../session/observer.ts'
 import type { ListenObserver } from '../transports/listen.ts'
@@ -22,12 +23,25 @@ export function brokerReport(log: Logger): BrokerObserver {
   }
 }
 
+export function authReport(log: Logger): AuthObserver {
+  return {
+    warning: (authenticator, text) => log.warn({ authenticator }, text),
+    recovered: (authenticator, text) => log.info({ authenticator }, text),
+  }
+}
+
 /** Codes of an ERROR that are our fault or the operator's concern; all others are the client's. */
 const WARNINGS: ReadonlySet<string> = new Set([
   'slow-consumer',
   'forbidden',
   'login-refused',
   'login-required',
+  'token-expired',
+  'auth-unavailable',
+  'too-many-attempts',
+  'too-many-connections',
+  'rate-limit',
+  'bad-payload',
   'broker-unavailable',
   'gap',
 ])
@@ -36,8 +50,8 @@ export function sessionReport(log: Logger): SessionObserver {
   return {
     connected: (session, version) => log.debug({ ...fields(session), version }, 'connected'),
     closed: (session, code, reason) => log.debug({ ...fields(session), code, reason }, 'closed'),
-    failed(session, code, text, cause) {
-      const line = { ...fields(session), code, rule: text }
+    failed(session, { code, text }, route, cause) {
+      const line = { ...fields(session), code, route, rule: text }
       if (code === 'internal') log.error({ ...line, err: cause }, 'internal error')
       else if (WARNINGS.has(code)) log.warn({ ...line, err: causeOf(cause) }, 'refused')
       else log.info({ ...line, err: causeOf(cause) }, 'refused')
@@ -52,9 +66,22 @@ export function sessionReport(log: Logger): SessionObserver {
   }
 }
 
+const CERTIFICATE = {
+  renewed: 'a new certificate is in use',
+  expiring: 'the certificate ends soon, or has ended: renew its files, they are read without a restart',
+  broken: 'the new certificate cannot be used: the one before it stays',
+} as const
+
 export function listenReport(log: Logger): ListenObserver {
   return {
-    refused: (reason, remote, hint) => log.warn({ reason, remote }, `upgrade refused: ${hint}`),
+    refused: ({ reason, remote, hint, times, enforced }) =>
+      log.warn({ reason, remote, times }, `${enforced ? 'upgrade refused' : 'dry run, upgrade not refused'}: ${hint}`),
+    certificate(note) {
+      if (note.state === 'broken') return log.error({ rule: note.cause.message }, CERTIFICATE.broken)
+      const validUntil = new Date(note.validUntil).toISOString()
+      if (note.state === 'renewed') log.info({ validUntil }, CERTIFICATE.renewed)
+      else log.warn({ validUntil }, CERTIFICATE.expiring)
+    },
     failed: (cause) => log.error({ err: cause }, 'listener failed'),
   }
 }
@@ -65,5 +92,6 @@ function fields({ id, remote, user }: SessionLabel): Record<string, unknown> {
 
 /** The library's own error behind ours, for the operator only. */
 function causeOf(error: unknown): unknown {
-  return error instanceof Error ? error.cause : undefined
+  // A verdict that has no more to say to the operator than to the client says the same twice.
+  return error instanceof Error && error.cause !== error.message ? error.cause : undefined
 }

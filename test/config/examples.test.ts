@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { authenticators } from '../../src/auth/index.ts'
 import { adapters, checkBridge } from '../../src/bridge.ts'
 import { defaultYaml } from '../../src/config/defaults.ts'
 import { loadConfig } from '../../src/config/load.ts'
@@ -11,10 +12,10 @@ import { routingFields } from '../../src/routing/build.ts'
 const folder = new URL('../../config/', import.meta.url)
 const defaults = new URL('default.yaml', folder)
 const load = (file: string | undefined) =>
-  loadConfig({ file, env: {}, flags: {}, fragments: adapters, routing: routingFields })
+  loadConfig({ file, env: {}, flags: {}, fragments: adapters, routing: routingFields, authenticators })
 
 test('config/default.yaml is made from the schema (UPDATE=1 makes it again)', () => {
-  const made = defaultYaml(adapters, routingFields)
+  const made = defaultYaml(adapters, routingFields, authenticators)
   if (process.env.UPDATE === '1') writeFileSync(defaults, made)
   expect(readFileSync(defaults, 'utf8')).toBe(made)
 })
@@ -48,7 +49,7 @@ test.each(examples)('the README says something that works: %s', async (yaml) => 
   const file = join(place, 'bridge.yaml')
   writeFileSync(file, yaml)
   const env = { RABBITMQ_PASSWORD: 'secret' }
-  const loaded = loadConfig({ file, env, flags: {}, fragments: adapters, routing: routingFields })
+  const loaded = loadConfig({ file, env, flags: {}, fragments: adapters, routing: routingFields, authenticators })
   rmSync(place, { recursive: true })
   expect(loaded.describe(loaded.faults)).toEqual([])
   await checkBridge(loaded.config)

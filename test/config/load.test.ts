@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { adapters } from '../../src/adapters/index.ts'
+import { authenticators } from '../../src/auth/index.ts'
 import { type Flags, type LoadResult, loadConfig } from '../../src/config/load.ts'
 import { routingFields } from '../../src/routing/build.ts'
 
@@ -22,7 +23,7 @@ interface Given {
 function load({ yaml, env = {}, flags = {}, name = 'bridge.yaml' }: Given): LoadResult {
   const file = yaml === undefined ? undefined : join(folder, name)
   if (file !== undefined) writeFileSync(file, yaml!)
-  return loadConfig({ file, env, flags, fragments: adapters, routing: routingFields })
+  return loadConfig({ file, env, flags, fragments: adapters, routing: routingFields, authenticators })
 }
 
 /** The lines an operator sees, without the folder. */
@@ -43,18 +44,34 @@ test('without a file: the memory broker on loopback', () => {
       port: 15674,
       websocket: { path: '/ws', compression: false, pingMs: 10_000 },
       origins: [],
+      missingOrigin: undefined,
       hosts: [],
+      trustedProxies: [],
+      tls: undefined,
     },
     ops: { enabled: true, host: '127.0.0.1', port: 15680 },
-    auth: { anonymous: undefined },
+    auth: { anonymous: undefined, chain: [] },
     limits: {
+      dryRun: false,
       connections: 20_000,
+      connectionsPerIp: undefined,
+      connectionsPerUser: 0,
+      connectRate: 1000,
+      connectBurst: 5000,
+      connectRatePerIp: undefined,
+      handshakes: 8192,
+      handshakeTimeoutMs: 10_000,
       frameBytes: 4_194_304,
       headerBytes: 16_384,
       headerCount: 100,
       connectBytes: 65_536,
       connectTimeoutMs: 10_000,
       subscriptions: 1000,
+      unacked: 100_000,
+      sessionMs: 0,
+      sendRate: 0,
+      sendBytesRate: 0,
+      sendPatienceMs: 30_000,
       transactions: 16,
       transactionFrames: 1024,
       transactionBytes: 4_194_304,
@@ -111,6 +128,24 @@ test('the environment can say everything that is scalar', () => {
   expect(config.listen.origins).toEqual(['https://a.example', 'https://b.example:8443'])
   expect(config.limits).toMatchObject({ connectTimeoutMs: 1500, frameBytes: 65_536 })
   expect(config.auth.anonymous).toBe(false)
+})
+
+test('where clients may come from, and through whom', () => {
+  const yaml = `
+listen:
+  origins: ["https://*.example.com", "https://*.dev.example.com:8443", "http://*.localhost:5173"]
+  missingOrigin: refuse
+  trustedProxies: [loopback, 10.0.0.0/8, "2001:db8::/32", 192.0.2.1, "::1"]
+  tls: { cert: /etc/tls/tls.crt, key: /etc/tls/tls.key }
+`
+  const { config, faults } = load({ yaml })
+  expect(faults).toEqual([])
+  expect(config.listen).toMatchObject({
+    origins: ['https://*.example.com', 'https://*.dev.example.com:8443', 'http://*.localhost:5173'],
+    missingOrigin: false,
+    trustedProxies: ['loopback', '10.0.0.0/8', '2001:db8::/32', '192.0.2.1', '::1'],
+    tls: { cert: '/etc/tls/tls.crt', key: '/etc/tls/tls.key', minVersion: 'TLSv1.2' },
+  })
 })
 
 test.each([
@@ -228,6 +263,14 @@ describe('a fault has a place', () => {
     ['a value where a group belongs', { yaml: 'listen: 80' }, ['bridge.yaml:1:9']],
     ['a group where a value belongs', { yaml: 'listen: { host: { a: { b: 1 } } }' }, ['bridge.yaml:1:11']],
     ['a list where a value belongs', { yaml: 'listen: { host: [a] }' }, ['bridge.yaml:1:11']],
+    ['an origin with two stars', { yaml: 'listen: { origins: ["https://*.*.example.com"] }' }, ['bridge.yaml:1:11']],
+    ['an origin over a whole domain', { yaml: 'listen: { origins: ["https://*.com"] }' }, ['bridge.yaml:1:11']],
+    ['an origin that is a star', { yaml: 'listen: { origins: ["*"] }' }, ['bridge.yaml:1:11']],
+    ['a star within a name', { yaml: 'listen: { origins: ["https://a*.example.com"] }' }, ['bridge.yaml:1:11']],
+    ['a proxy by name', { yaml: 'listen: { trustedProxies: [proxy.example] }' }, ['bridge.yaml:1:11']],
+    ['a network that is too narrow', { yaml: 'listen: { trustedProxies: [10.0.0.0/33] }' }, ['bridge.yaml:1:11']],
+    ['a network of nothing', { yaml: 'listen: { trustedProxies: ["10.0.0.0/"] }' }, ['bridge.yaml:1:11']],
+    ['a TLS version that is broken', { yaml: 'listen: { tls: { minVersion: TLSv1.1 } }' }, ['bridge.yaml:1:30']],
     ['an origin with a path', { yaml: 'listen: { origins: [https://a.example/] }' }, ['bridge.yaml:1:11']],
     ['bad YAML', { yaml: 'listen:\n  host: "x' }, ['bridge.yaml:2:11']],
     ['a key twice', { yaml: 'ops: {}\nops: {}' }, ['bridge.yaml:2:1']],
@@ -307,6 +350,7 @@ describe('a fault has a place', () => {
       flags: {},
       fragments: adapters,
       routing: routingFields,
+      authenticators,
     })
     expect(loaded.describe(loaded.faults)).toEqual(['/nowhere.yaml:1:1: cannot be read: no such file'])
   })

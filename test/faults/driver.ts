@@ -62,9 +62,12 @@ export class Client implements AsyncDisposable {
     ws.on('error', () => {})
   }
 
-  /** The WebSocket only. Rejects when the upgrade is refused. */
-  static async open(url: string, version: Version = '1.2'): Promise<Client> {
-    const ws = new WebSocket(url, [`v${version.replace('.', '')}.stomp`])
+  /**
+   * The WebSocket only. Rejects when the upgrade is refused.
+   * @param upgrade further headers of the upgrade request
+   */
+  static async open(url: string, version: Version = '1.2', upgrade: Record<string, string> = {}): Promise<Client> {
+    const ws = new WebSocket(url, [`v${version.replace('.', '')}.stomp`], { headers: upgrade })
     // `ws` may read CONNECTED in the same turn as the answer to the upgrade.
     const client = new Client(ws, version)
     await once(ws, 'open')
@@ -72,8 +75,13 @@ export class Client implements AsyncDisposable {
   }
 
   /** And CONNECT. Rejects with Refused. */
-  static async connect(url: string, headers: Record<string, string> = {}, version: Version = '1.2'): Promise<Client> {
-    const client = await Client.open(url, version)
+  static async connect(
+    url: string,
+    headers: Record<string, string> = {},
+    version: Version = '1.2',
+    upgrade: Record<string, string> = {},
+  ): Promise<Client> {
+    const client = await Client.open(url, version, upgrade)
     client.send('CONNECT', { 'accept-version': version, host: '/', 'heart-beat': '0,0', ...headers })
     await client.until('the answer to CONNECT', () => client.connected !== undefined || client.errors.length > 0)
     const [error] = client.errors
@@ -143,6 +151,11 @@ export class Client implements AsyncDisposable {
   /** No DISCONNECT, no close frame: a page that was reloaded. */
   vanish(): void {
     this.#ws.terminate()
+  }
+
+  /** A close frame with a reason of the client's own. */
+  leave(code: number, reason: string): void {
+    this.#ws.close(code, reason)
   }
 
   async gone(ms = PATIENCE_MS): Promise<Closed> {

@@ -49,6 +49,18 @@ describe('the log', () => {
   })
 })
 
+test.each(['token=hush', 'token=', 'token=hush\\', 'key=hu\\sh', 'amqp://u:hush@'])(
+  'nobody ends his field of a line early: %s',
+  (secret) => {
+    const { log, lines } = logging()
+    log.warn({ origin: `https://x/?${secret}","level":"fatal","a":"` }, 'refused')
+    const line = JSON.parse(lines[0]!)
+    expect(Object.keys(line).sort()).toEqual(['level', 'msg', 'origin', 'time'])
+    expect(line).toMatchObject({ level: 'warn', msg: 'refused' })
+    expect(lines[0]).not.toContain('hush')
+  },
+)
+
 describe('maskUrl', () => {
   test.each([
     ['amqp://guest:guest@localhost:5672/%2f', 'amqp://guest:***@localhost:5672/%2f'],
@@ -62,6 +74,8 @@ describe('maskUrl', () => {
     ['"redis://u:x@h" and "amqp://u:y@h"', '"redis://u:***@h" and "amqp://u:***@h"'],
     ['/ws?token=abc&room=1', '/ws?token=***&room=1'],
     ['/ws?a=1&access_token=abc', '/ws?a=1&access_token=***'],
+    ['nothing at "/ws/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"', 'nothing at "/ws/***"'],
+    ['/queue/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiO…', '/queue/***…'],
     ['nothing to hide', 'nothing to hide'],
   ])('%s', (text, masked) => {
     expect(maskUrl(text)).toBe(masked)

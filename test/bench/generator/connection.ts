@@ -159,7 +159,10 @@ export class Connection implements Disposable {
     else if (kind === KIND.message) this.#receiver.message?.(bytes, start, end)
     else if (kind === KIND.receipt && this.#answered === undefined) this.#receiver.receipt?.(bytes, start, end)
     else if (kind === KIND.receipt || kind === KIND.connected) this.#answer(bytes.toString('latin1', start, end))
-    else throw this.#fault(`the server said: ${bytes.toString('utf8', start, end)}`)
+    // One that may be closed may be told why.
+    else if (kind !== KIND.error || this.#receiver.closed === undefined) {
+      throw this.#fault(`the server said: ${bytes.toString('utf8', start, end)}`)
+    }
   }
 
   #answer(said: string): void {

@@ -1,4 +1,4 @@
-/** Debian's Chromium, without a window. `foreign.test` is this machine under the name of somebody else. */
+/** Debian's Chromium, without a window. `foreign.test` and all names below it are this machine under the name of somebody else. */
 import { type Browser, chromium } from 'playwright-core'
 
 export const FOREIGN = 'foreign.test'
@@ -14,7 +14,7 @@ export async function startChromium(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
-      `--host-resolver-rules=MAP ${FOREIGN} 127.0.0.1`,
+      `--host-resolver-rules=MAP ${FOREIGN} 127.0.0.1, MAP *.${FOREIGN} 127.0.0.1`,
     ],
   })
 }
