@@ -115,7 +115,7 @@ export const scalars = {
     connectBytes: leaf('64KiB', size(KIB, MIB), 'a whole frame before CONNECT has succeeded'),
     connectTimeout: leaf('10s', duration(100, HOUR), 'until CONNECT must have succeeded'),
     subscriptions: leaf('1000', integer(1, 1_000_000), 'of one session'),
-    unacked: leaf('100000', integer(1, MANY), 'unacknowledged messages of one session, over all its subscriptions'),
+    unacked: leaf('1000000', integer(1, MANY), 'unacknowledged messages of one session, over all its subscriptions'),
     session: leaf('0', duration(0, 24 * HOUR), 'the longest session, then the client must connect again; 0 = no end'),
     sendRate: leaf('0', integer(0, MANY), 'SENDs a second of one user; over it the user is not read; 0 = no limit'),
     sendBytesRate: leaf('0', size(0, GIB), 'bodies of SENDs a second of one user, the same way; 0 = no limit'),

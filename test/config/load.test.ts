@@ -67,7 +67,7 @@ test('without a file: the memory broker on loopback', () => {
       connectBytes: 65_536,
       connectTimeoutMs: 10_000,
       subscriptions: 1000,
-      unacked: 100_000,
+      unacked: 1_000_000,
       sessionMs: 0,
       sendRate: 0,
       sendBytesRate: 0,
