@@ -6,63 +6,61 @@
 /** Literals, between each two of which anything may stand, nothing included: `['site.', '.temp']` is `site.` + anything + `.temp`. */
 export type Glob = readonly string[]
 
+/** Names that are in any of them. */
+export type Names = readonly Glob[]
+
 export interface Space {
   /** What kind of thing is named: names of different kinds never meet. */
   readonly kind: string
   /** All must meet. */
-  readonly parts: readonly Glob[]
+  readonly parts: readonly Names[]
 }
 
 /** Anything at all. */
-export const ANYTHING: Glob = Object.freeze(['', ''])
+export const ANYTHING: Names = [['', '']]
 
-/** What a template can render: its literals, each variable being anything. */
-export function templateGlob({ source }: { readonly source: string }): Glob {
-  return source.split(/\{[^{}]*\}/)
+/** `{name}` in a template; the same as in template.ts, which refuses all other braces. */
+const VARIABLE = /\{[^{}]*\}/g
+
+/** What a name without wildcards means; of a template, its literals and anything for each variable. */
+export function plainNames(source: string): Names {
+  return [source.split(VARIABLE)]
 }
+
+/** A client writes as many as he likes; with more of them a name may mean anything. */
+const MOST_MANY = 4
 
 /**
- * What a name with wildcards can match. A wildcard of many words takes its separators with it, for it may stand for no word: `a.#` matches `a`.
- * @param name of words
+ * What a name or a template with wildcards means. One that stands for any number of words may stand for none, and its separator goes with it:
+ * `a.#` is `a`, or `a.` and anything. A variable that is a whole word may have such a wildcard as its value.
  * @param wildcards the words that are no literals: one word, any number of words
- * @param separators every character that parts words
+ * @param separator what parts words
  */
-export function wildcardGlob(name: string, wildcards: { one: string; many: string }, separators: string): Glob {
-  const literals = ['']
-  for (const part of parts(name, separators)) {
-    if (part === wildcards.many) {
-      const before = literals.at(-1)!
-      const isParted = before !== '' && separators.includes(before.at(-1)!)
-      literals[literals.length - 1] = isParted ? before.slice(0, -1) : before
-      literals.push('')
-    } else if (part === wildcards.one) {
-      literals.push('')
-    } else if (!(literals.length > 1 && literals.at(-1) === '' && separators.includes(part))) {
-      literals[literals.length - 1] += part
-    }
-  }
-  return literals
+export function wordNames(source: string, wildcards: { one: string; many: string }, separator: string): Names {
+  const { one, many } = wildcards
+  const words = source.split(separator).map((word) => (/^\{[^{}]*\}$/.test(word) ? many : word))
+  if (words.filter((word) => word === many).length > MOST_MANY) return ANYTHING
+  const any = (word: string): string => (word === one || word === many ? ANY : word.replaceAll(VARIABLE, ANY))
+  return withoutSome(words, many).map((left) => left.map(any).join(separator).split(ANY))
 }
 
-/** Words and separators, in turn. */
-function parts(name: string, separators: string): string[] {
-  const all: string[] = []
-  let word = ''
-  for (const character of name) {
-    if (!separators.includes(character)) {
-      word += character
-      continue
-    }
-    all.push(word, character)
-    word = ''
-  }
-  return [...all, word]
+/** Stands in no name: AMQP, MQTT and STOMP refuse it. */
+const ANY = '\0'
+
+/** The words, with each of `many` there or left out. */
+function withoutSome(words: readonly string[], many: string): string[][] {
+  return words.reduce<string[][]>(
+    (lists, word) => lists.flatMap((list) => (word === many ? [[...list, word], list] : [[...list, word]])),
+    [[]],
+  )
 }
 
 /** Whether something can be in both. */
 export function meets(one: Space, other: Space): boolean {
   if (one.kind !== other.kind || one.parts.length !== other.parts.length) return false
-  return one.parts.every((part, index) => globsMeet(part, other.parts[index]!))
+  return one.parts.every((names, index) =>
+    names.some((left) => other.parts[index]!.some((right) => globsMeet(left, right))),
+  )
 }
 
 /** One cell per pair of positions: at most the product of the two lengths, whatever stands in them. */
@@ -70,8 +68,7 @@ function globsMeet(one: Glob, other: Glob): boolean {
   const left = symbols(one)
   const right = symbols(other)
   // reachable[j]: the first i symbols of `left` and the first j of `right` can be the same text
-  let reachable = right.map(() => false)
-  reachable = [true, ...reachable]
+  let reachable = [true, ...right.map(() => false)]
   for (let j = 0; j < right.length; j++) reachable[j + 1] = reachable[j]! && right[j] === undefined
   for (const symbol of left) {
     const next: boolean[] = [reachable[0]! && symbol === undefined]

@@ -1,13 +1,13 @@
 /** Which names two routes, or a route and a target, have in common. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ANYTHING, type Glob, meets, templateGlob, wildcardGlob } from '../../src/broker/space.ts'
+import { ANYTHING, meets, type Names, plainNames, wordNames } from '../../src/broker/space.ts'
 
 const AMQP = { one: '*', many: '#' }
-const meet = (one: Glob, other: Glob): boolean =>
+const meet = (one: Names, other: Names): boolean =>
   meets({ kind: 'topic', parts: [one] }, { kind: 'topic', parts: [other] })
-const template = (source: string): Glob => templateGlob({ source })
-const binding = (key: string): Glob => wildcardGlob(key, AMQP, '.')
+const template = plainNames
+const binding = (key: string): Names => wordNames(key, AMQP, '.')
 
 describe('templates', () => {
   test.each([
@@ -40,8 +40,21 @@ describe('wildcards', () => {
     ['a.#.b', 'a.x.y.b', true],
     ['a.#.b', 'a.x.c', false],
     ['pub*', 'public', false],
+    ['orders.#', 'orders-archive', false],
+    ['a.#.#.#.#.#', 'b', true],
   ])('%s and %s: %s', (key, source, expected) => {
     expect(meet(binding(key), template(source))).toBe(expected)
+  })
+
+  test.each([
+    ['secret.{x}', 'secret', true],
+    ['secret.{x}', 'secrets', false],
+    ['secret.{x}', 'secret.#', true],
+    ['{x}.b', 'b', true],
+    ['pre-{x}', 'pre', false],
+    ['orders.{x}', 'orders-archive.{y}', false],
+  ])('a variable of %s may be a wildcard: %s %s', (one, other, expected) => {
+    expect(meet(binding(one), binding(other))).toBe(expected)
   })
 
   test('a name that a wildcard matches always meets it, whatever the words', () => {
@@ -52,7 +65,7 @@ describe('wildcards', () => {
         fc.array(fc.constantFrom('a', 'b'), { maxLength: 5 }),
         (key, name) => {
           fc.pre(key.length > 0 && name.length > 0 && matches(key, name))
-          expect(meet(binding(key.join('.')), [name.join('.')])).toBe(true)
+          expect(meet(binding(key.join('.')), template(name.join('.')))).toBe(true)
         },
       ),
     )
@@ -61,9 +74,9 @@ describe('wildcards', () => {
 
 test('kinds never meet, and every part has to', () => {
   expect(meets({ kind: 'queue', parts: [ANYTHING] }, { kind: 'topic', parts: [ANYTHING] })).toBe(false)
-  const logs = { kind: 'exchange', parts: [['logs'], ANYTHING] }
-  expect(meets(logs, { kind: 'exchange', parts: [['logs'], ['x']] })).toBe(true)
-  expect(meets(logs, { kind: 'exchange', parts: [['metrics'], ['x']] })).toBe(false)
+  const logs = { kind: 'exchange', parts: [template('logs'), ANYTHING] }
+  expect(meets(logs, { kind: 'exchange', parts: [template('logs'), template('x')] })).toBe(true)
+  expect(meets(logs, { kind: 'exchange', parts: [template('metrics'), template('x')] })).toBe(false)
 })
 
 /** AMQP 0-9-1 §3.1.3.3, word for word. */

@@ -1,7 +1,7 @@
 /** A broker that only has routes: targets are texts made by one template, `name:`. Nothing can be published or consumed. */
 import type { Broker, Route, Traits } from '../../src/broker/broker.ts'
 import { BrokerError, FieldError } from '../../src/broker/errors.ts'
-import { templateGlob, wildcardGlob } from '../../src/broker/space.ts'
+import { wordNames } from '../../src/broker/space.ts'
 import { compileTemplate } from '../../src/broker/template.ts'
 
 export interface FakeOptions {
@@ -42,8 +42,8 @@ export class FakeBroker implements Broker<string> {
         return target
       },
       variables: (target) => template.match(target),
-      space: { kind: 'name', parts: [templateGlob(template)] },
-      spaceOf: (target) => ({ kind: 'name', parts: [wildcardGlob(target, { one: '*', many: '#' }, '.')] }),
+      space: { kind: 'name', parts: [wordNames(template.source, { one: '*', many: '#' }, '.')] },
+      spaceOf: (target) => ({ kind: 'name', parts: [wordNames(target, { one: '*', many: '#' }, '.')] }),
       special: '.*#',
       arguments: this.#arguments,
       summary: `name ${source}`,

@@ -107,6 +107,14 @@ describe('routes that mean the same place', () => {
     expect(faultsOf(guarded, { destination: '/other/{x}', name: 'other.{x}' })).toEqual([])
   })
 
+  test('what a wildcard may mean is the same place, in the destination or in the route', () => {
+    expect(faultsOf(guarded, { destination: '/every', name: 'secret.#' })).toEqual(['routes.1', 'routes.0'])
+    expect(
+      faultsOf({ ...guarded, destination: '/secret', name: 'secret' }, { destination: '/a/{x}', name: 'secret.{x}' }),
+    ).toEqual(['routes.1', 'routes.0'])
+    expect(faultsOf(guarded, { destination: '/secrets/{x}', name: 'secrets.{x}' })).toEqual([])
+  })
+
   test('a where is never the same twice: its variables stand elsewhere', () => {
     const mine = { where: { a: 'user-name' } }
     const one = { destination: '/one/{a}/{b}', name: '{a}.{b}', permit: mine }

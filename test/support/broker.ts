@@ -19,7 +19,7 @@ import type {
 } from '../../src/broker/broker.ts'
 import { BrokerError } from '../../src/broker/errors.ts'
 import { type Message, Properties } from '../../src/broker/message.ts'
-import { templateGlob, wildcardGlob } from '../../src/broker/space.ts'
+import { wordNames } from '../../src/broker/space.ts'
 import { compileTemplate } from '../../src/broker/template.ts'
 import { Answer, type DeliveryOptions, FakeSubscription } from './subscription.ts'
 
@@ -197,10 +197,10 @@ export class FakeBroker implements Broker<string> {
     const template = compileTemplate(String(options[kind]), [kind], names)
     return {
       arguments: this.#options.arguments ?? [],
-      space: { kind, parts: [templateGlob(template)] },
+      space: { kind, parts: [wordNames(template.source, { one: '*', many: '#' }, '.')] },
       spaceOf: (target) => ({
         kind,
-        parts: [wildcardGlob(target.slice(target.indexOf(':') + 1), { one: '*', many: '#' }, '.')],
+        parts: [wordNames(target.slice(target.indexOf(':') + 1), { one: '*', many: '#' }, '.')],
       }),
       special: '.*#',
       summary: `${kind} ${template.source}`,

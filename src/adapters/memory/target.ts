@@ -9,7 +9,7 @@
  */
 import type { Route } from '../../broker/broker.ts'
 import { BrokerError, FieldError } from '../../broker/errors.ts'
-import { type Space, templateGlob, wildcardGlob } from '../../broker/space.ts'
+import { plainNames, type Space, wordNames } from '../../broker/space.ts'
 import { compileTemplate, type Template, type Variables } from '../../broker/template.ts'
 import { readRoute } from './fields.ts'
 
@@ -63,7 +63,7 @@ export function compileRoute(
   return {
     target: (variables) => new MemoryTarget(kind, template.render(variables), deadName(dead, variables)),
     variables: (target) => (target.kind === kind ? template.match(target.name) : undefined),
-    space: { kind, parts: [templateGlob(kind === 'topic' ? { source: dotted(source) } : template)] },
+    space: spaceOf({ kind, name: source }),
     spaceOf,
     special: kind === 'topic' ? './*#' : '',
     arguments: [],
@@ -71,8 +71,9 @@ export function compileRoute(
   }
 }
 
-function spaceOf({ kind, name }: MemoryTarget): Space {
-  return { kind, parts: [kind === 'topic' ? wildcardGlob(dotted(name), { one: '*', many: '#' }, '.') : [name]] }
+function spaceOf({ kind, name }: Pick<MemoryTarget, 'kind' | 'name'>): Space {
+  const isTopic = kind === 'topic'
+  return { kind, parts: [isTopic ? wordNames(dotted(name), { one: '*', many: '#' }, '.') : plainNames(name)] }
 }
 
 /** Both separators mean the same. */

@@ -7,7 +7,7 @@
  */
 import type { Route } from '../../broker/broker.ts'
 import { FieldError } from '../../broker/errors.ts'
-import { templateGlob, wildcardGlob } from '../../broker/space.ts'
+import { type Names, wordNames } from '../../broker/space.ts'
 import { compileTemplate, type Template, type Variables } from '../../broker/template.ts'
 import { integer, type Options, refuseUnknown, routeFields, text } from './fields.ts'
 import type { RouteRule } from './rule.ts'
@@ -41,14 +41,18 @@ export function compileRoute(options: Options, names: readonly string[]): Route<
       return values === undefined ? undefined : turn(values)
     },
     // A group shares what every other subscriber of the topic gets too.
-    space: { kind: 'topic', parts: [templateGlob(template)] },
-    spaceOf: ({ topic }) => ({ kind: 'topic', parts: [wildcardGlob(topic, { one: '+', many: '#' }, '/')] }),
+    space: { kind: 'topic', parts: [topics(template.source)] },
+    spaceOf: ({ topic }) => ({ kind: 'topic', parts: [topics(topic)] }),
     special: '/.+*#>',
     // Of every route: one that does not allow it has to refuse it, or it would pass for a header of the user's own.
     arguments: ['retain'],
     policy: { holdMs: integer(options, 'holdMs', 0, LONGEST_MS), nack: nack === 'redeliver' ? 'requeue' : 'reject' },
     summary: summary(template.source, rule, nack),
   }
+}
+
+function topics(source: string): Names {
+  return wordNames(source, { one: '+', many: '#' }, '/')
 }
 
 function summary(source: string, rule: RouteRule, nack: 'redeliver' | 'reject' | Template): string {

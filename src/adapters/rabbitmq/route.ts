@@ -1,6 +1,6 @@
 /** A route of the configuration: destination variables into AMQP names, and back. Pure. */
 import type { Route } from '../../broker/broker.ts'
-import { ANYTHING, type Glob, type Space, templateGlob, wildcardGlob } from '../../broker/space.ts'
+import { ANYTHING, type Names, plainNames, type Space, wordNames } from '../../broker/space.ts'
 import type { Variables } from '../../broker/template.ts'
 import { CONSUMER_ARGUMENTS, EXCHANGE_ARGUMENTS, QUEUE_ARGUMENTS } from './arguments.ts'
 import { type RouteSettings, routeSettings } from './fields.ts'
@@ -68,9 +68,9 @@ const KEYLESS = new Set(['amq.fanout', 'amq.headers', 'amq.match'])
 function spaceOfRoute(settings: RouteSettings): Space {
   switch (settings.kind) {
     case 'exchange':
-      return exchangeSpace(templateGlob(settings.exchange), templateGlob(settings.key))
+      return exchangeSpace(settings.exchange.source, settings.key.source)
     case 'queue':
-      return { kind: 'queue', parts: [templateGlob(settings.name)] }
+      return { kind: 'queue', parts: [plainNames(settings.name.source)] }
     case 'temp':
       return { kind: 'temp', parts: [ANYTHING] }
   }
@@ -79,20 +79,19 @@ function spaceOfRoute(settings: RouteSettings): Space {
 function spaceOf(target: AmqpTarget): Space {
   switch (target.kind) {
     case 'exchange':
-      return exchangeSpace([target.exchange], wildcardGlob(target.key, { one: '*', many: '#' }, '.'))
+      return exchangeSpace(target.exchange, target.key)
     case 'queue':
-      return { kind: 'queue', parts: [[target.name]] }
+      return { kind: 'queue', parts: [plainNames(target.name)] }
     case 'temp':
-      return { kind: 'temp', parts: [[target.name]] }
+      return { kind: 'temp', parts: [plainNames(target.name)] }
   }
 }
 
-function exchangeSpace(exchange: Glob, key: Glob): Space {
-  const name = exchange.length === 1 ? exchange[0] : undefined
+function exchangeSpace(exchange: string, key: string): Space {
   // AMQP 0-9-1 §3.1.3.1, the default exchange: "the routing key is the queue name"
-  if (name === '') return { kind: 'queue', parts: [key] }
-  const isKeyless = (name !== undefined && KEYLESS.has(name)) || (key.length === 1 && key[0] === '')
-  return { kind: 'exchange', parts: [exchange, isKeyless ? ANYTHING : key] }
+  if (exchange === '') return { kind: 'queue', parts: [plainNames(key)] }
+  const keys: Names = KEYLESS.has(exchange) || key === '' ? ANYTHING : wordNames(key, { one: '*', many: '#' }, '.')
+  return { kind: 'exchange', parts: [plainNames(exchange), keys] }
 }
 
 function summaryOf(settings: RouteSettings): string {
