@@ -6,7 +6,7 @@ import type { Admission, Attempt, Verdict } from '../auth/authenticator.ts'
 import type { Credentials } from '../broker/broker.ts'
 import { BrokerError } from '../broker/errors.ts'
 import { ProtocolError } from '../stomp/errors.ts'
-import { type Frame, firstOf, header } from '../stomp/frame.ts'
+import { type Frame, header } from '../stomp/frame.ts'
 import { negotiateHeartbeat, parseHeartbeat } from '../stomp/heartbeat.ts'
 import { negotiate, versions } from '../stomp/version.ts'
 import { PolicyError } from './failure.ts'
@@ -59,11 +59,14 @@ export function admitted(session: Session, verdict: Verdict): Admission {
 
 function attemptOf(session: Session, frame: Frame): Attempt {
   const { remote, headers, url, origin } = session.wire.handshake
-  const lower = frame.headers.map((text, index) => (index % 2 === 0 ? text.toLowerCase() : text))
   return {
     credentials: credentialsOf(frame),
     remote,
-    header: (name) => firstOf(lower, name.toLowerCase()),
+    header(name) {
+      const wanted = name.toLowerCase()
+      const at = frame.headers.findIndex((text, index) => index % 2 === 0 && text.toLowerCase() === wanted)
+      return at === -1 ? undefined : frame.headers[at + 1]
+    },
     request: { headers, url, origin },
   }
 }

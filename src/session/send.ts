@@ -73,7 +73,7 @@ function prepare(
   checkPayload(frame, place)
   const found = collectArguments(frame, place, 'SEND')
   const args = found === NO_ARGUMENTS ? undefined : found
-  const sender = policy.identity === 'off' ? undefined : { user: session.principal.name, session: session.id }
+  const sender = policy.identity === 'off' ? undefined : { user: session.user.name, session: session.id }
   const isRead = args === undefined ? isNever : (name: string, value: string) => isArgument(place, name, value)
   const message = toMessage(frame, isRead, sender)
   const replyTo = header(frame, 'reply-to')
