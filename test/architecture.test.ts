@@ -44,7 +44,7 @@ const HOUSE: Readonly<Record<string, Rule>> = {
     libraries: ['pino', 'pino-pretty', 'prom-client'],
   },
   'version.ts': {},
-  'bridge.ts': {
+  'bridge/': {
     uses: [
       'adapters/index.ts',
       'auth/',
@@ -59,7 +59,7 @@ const HOUSE: Readonly<Record<string, Rule>> = {
     ],
   },
   'commands/': {
-    uses: ['bridge.ts', 'config/', 'routing/', 'auth/', 'adapters/index.ts', 'ops/', 'broker/', 'version.ts'],
+    uses: ['bridge/', 'config/', 'routing/', 'auth/', 'adapters/index.ts', 'ops/', 'broker/', 'version.ts'],
   },
   'main.ts': { uses: ['commands/'] },
 }
@@ -187,7 +187,7 @@ describe('the table itself', () => {
     ['session/send.ts', "import { pino } from 'pino'"],
     ['session/send.ts', "const later = await import('ws')"],
     ['session/send.ts', "export { x } from '../config/load.ts'"],
-    ['session/send.ts', "import {\n  type Router,\n  router,\n} from '../bridge.ts'"],
+    ['session/send.ts', "import {\n  type Router,\n  router,\n} from '../bridge/index.ts'"],
     ['session/send.ts', "import '../config/load.ts'"],
     ['transports/websocket.ts', "import { encode } from '../stomp/encoder.ts'"],
     ['transports/admission.ts', "import type { Broker } from '../broker/broker.ts'"],
@@ -195,10 +195,10 @@ describe('the table itself', () => {
     ['adapters/rabbitmq/pool.ts', "import convict from 'convict'"],
     ['config/load.ts', "import type { M } from '../adapters/index.ts'"],
     ['ops/log.ts', "import { x } from '../session/observer.ts'"],
-    ['main.ts', "import { bridge } from './bridge.ts'"],
+    ['main.ts', "import { bridge } from './bridge/index.ts'"],
     ['commands/serve.ts', "import { log } from 'fs'"],
     ['commands/serve.ts', "import { check } from './check'"],
-    ['bridge.ts', "import { x } from '../test/support/clock.ts'"],
+    ['bridge/index.ts', "import { x } from '../../test/support/clock.ts'"],
   ])('%s refuses %s', (file, source) => {
     expect(importsOf(source).map((each) => fault(file, each))).toEqual([expect.any(String)])
   })

@@ -1,5 +1,5 @@
 /**
- * Named events that an adapter tells about itself; bridge.ts connects them to the log and, later, to metrics. Nobody here imports a logger.
+ * Named events that an adapter tells about itself; src/bridge connects them to the log and, later, to metrics. Nobody here imports a logger.
  * Never called per message.
  */
 import type { Health } from './broker.ts'

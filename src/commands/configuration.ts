@@ -1,7 +1,7 @@
 /** The configuration of a command: from its arguments and the environment, checked as deep as it can be without starting anything. */
 
 import { authenticators } from '../auth/index.ts'
-import { adapters, checkBridge } from '../bridge.ts'
+import { adapters, checkBridge } from '../bridge/index.ts'
 import { faultsOf } from '../config/faults.ts'
 import { type LoadResult, loadConfig } from '../config/load.ts'
 import { routingFields } from '../routing/build.ts'

@@ -1,5 +1,5 @@
 /** `stomp-bridge serve`: checks everything, starts the bridge, says what it does, and takes it down again when the process is asked to stop. */
-import { type Bridge, createLog, startBridge } from '../bridge.ts'
+import { type Bridge, createLog, startBridge } from '../bridge/index.ts'
 import { ConfigError } from '../config/errors.ts'
 import type { Arguments } from './arguments.ts'
 import { EXIT, type Host } from './command.ts'

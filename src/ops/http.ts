@@ -1,7 +1,7 @@
 /**
  * The operator's port: is the process alive, should it get traffic. Answers from what it is given, without I/O.
  *
- * Knows neither brokers nor sessions: bridge.ts hands in a function that tells how things stand.
+ * Knows neither brokers nor sessions: src/bridge hands in a function that tells how things stand.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,4 +1,4 @@
-/** What a session finds around it: types only. bridge.ts builds them. */
+/** What a session finds around it: types only. src/bridge/house.ts builds them. */
 import type { Authenticator } from '../auth/authenticator.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Clock } from '../broker/clock.ts'

@@ -1,5 +1,5 @@
 /**
- * Named events of sessions, for the log and later for metrics; bridge.ts connects them. Never called per message.
+ * Named events of sessions, for the log and later for metrics; src/bridge connects them. Never called per message.
  */
 import type { Failure } from './failure.ts'
 

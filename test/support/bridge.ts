@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { authenticators } from '../../src/auth/index.ts'
-import { adapters, type Bridge, createLog, startBridge } from '../../src/bridge.ts'
+import { adapters, type Bridge, createLog, startBridge } from '../../src/bridge/index.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { routingFields } from '../../src/routing/build.ts'
 
