@@ -1,13 +1,13 @@
 /**
- * Five groups of tests. `unit` needs nothing but Node, runs first and must stay fast; the others start brokers and browsers, so on a
- * small machine they take turns: one file at a time within a group, one group after the other.
+ * Five groups of tests. `unit` needs nothing but Node, runs first and must stay fast; the others start brokers and browsers, and wait for them
+ * more than they work, so on a small machine two files of a group run at a time, one group after the other.
  */
 import { defineConfig } from 'vitest/config'
 
 const browser = ['test/interop/browser*.test.ts', 'test/interop/browser/**/*.test.ts']
 const heavy = [
   { name: 'contract', include: ['test/contract/**/*.test.ts'], testTimeout: 30_000 },
-  { name: 'interop', include: ['test/interop/**/*.test.ts'], exclude: browser, testTimeout: 30_000 },
+  { name: 'interop', include: ['test/{interop,ship}/**/*.test.ts'], exclude: browser, testTimeout: 30_000 },
   { name: 'browser', include: browser, testTimeout: 60_000 },
   // brokers are killed here and take ten seconds to come back
   { name: 'faults', include: ['test/faults/**/*.test.ts'], testTimeout: 120_000 },
@@ -22,7 +22,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{contract,interop,faults}/**'],
+          exclude: ['test/{contract,interop,ship,faults}/**'],
           testTimeout: 10_000,
           expect: { poll: { timeout: 5_000, interval: 5 } },
         },
@@ -30,7 +30,7 @@ export default defineConfig({
       ...heavy.map((group, index) => ({
         test: {
           ...group,
-          maxWorkers: 1,
+          maxWorkers: 2,
           sequence: { groupOrder: index + 1 },
           hookTimeout: 60_000,
           expect: { poll: { timeout: 10_000, interval: 5 } },

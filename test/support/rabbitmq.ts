@@ -171,15 +171,6 @@ export class Rabbit implements AsyncDisposable {
     return [...printed.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map((found) => found[1]!)
   }
 
-  /**
-   * What was declared survives a kill from now on. RabbitMQ answers a declare before its own log is on disk: killed within two seconds of it,
-   * 3.10 has forgotten a durable queue, and what was in it.
-   */
-  async rememberQueues(): Promise<void> {
-    const printed = await this.eval('mnesia:sync_log().')
-    if (printed !== 'ok') throw new Error(`mnesia:sync_log: ${printed}`)
-  }
-
   /** How many channels and consumers there are on the server. */
   async census(): Promise<{ channels: number; consumers: number; connections: number }> {
     const printed = await this.eval(

@@ -10,6 +10,8 @@ needed=(
   /usr/bin/mosquitto_pub mosquitto-clients
   /usr/bin/openssl openssl
   /usr/bin/chromium chromium
+  /usr/bin/caddy caddy
+  /usr/bin/promtool prometheus
 )
 
 missing=()

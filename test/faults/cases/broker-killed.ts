@@ -29,7 +29,6 @@ export function brokerKilled(place: Place): void {
       const workers = await Promise.all(
         Array.from({ length: CLIENTS }, (_, number) => worker(bridge, ledger, queues[number % QUEUES]!, number)),
       )
-      await rabbit.rememberQueues()
       for (let phase = 1; phase <= 3; phase++) {
         if (phase > 1) {
           const before = ledger.receipted
