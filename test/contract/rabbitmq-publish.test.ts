@@ -222,6 +222,20 @@ describe('what a confirm means', () => {
     expect(await codeOf(scene.publish(nowhere, 'x', { receipt: false }))).toBe('confirmed')
   })
 
+  it('its queue was deleted behind a kept answer: made anew where the route makes queues, in order; else not-found', async () => {
+    const name = stage.name('fleeting')
+    const [made, lent] = (['missing', 'never'] as const).map((declare) =>
+      stage.spot({ queue: '{name}', declare }, { name }),
+    ) as [Spot, Spot]
+    const alice = await scene.link()
+    await scene.publishOn(alice, made, 'before')
+    await stage.control.deleteQueue(name)
+    expect(await codeOf(scene.publishOn(alice, lent, 'x'))).toBe('not-found')
+    await Promise.all(numbered(20).map((body) => scene.publishOn(alice, made, body)))
+    const worker = await scene.consumer(made)
+    expect((await worker.take(20)).map((each) => text(each))).toEqual(numbered(20))
+  })
+
   it('mandatory: true and false overrule that', async () => {
     const name = stage.name('nowhere')
     const lax = stage.spot({ queue: '{name}', mandatory: false }, { name })

@@ -272,7 +272,8 @@ export class Rabbit implements AsyncDisposable {
     try {
       const connection = await connect(this.url, { timeout: 5_000 })
       await connection.close()
-      return true
+      // It takes clients before it has started in full: rabbitmqctl is refused until then.
+      return (await this.eval('rabbit:is_running().')) === 'true'
     } catch {
       return false
     }

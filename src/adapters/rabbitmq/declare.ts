@@ -8,7 +8,7 @@ import type { BrokerError } from '../../broker/errors.ts'
 import type { Arguments } from './arguments.ts'
 import type { Channels, Opened } from './channels.ts'
 import { refusal, replyCode } from './failure.ts'
-import type { Declare } from './targets.ts'
+import { type Declare, OWN_EXCHANGE } from './targets.ts'
 
 /** PROMISES: "checked passively on a scratch channel before its first publish (cache, both answers, 30 s)". */
 const ANSWER_MS = 30_000
@@ -49,10 +49,23 @@ export class Declarer {
     this.#answers.set(key, { verdict, until: this.#clock.now() + ANSWER_MS })
   }
 
-  /** Afterwards `known(exchangeKey(name))` has the answer. Rejects when there was none: the connection went away. */
+  /** What was known has turned out to be wrong. */
+  forget(key: string): void {
+    this.#answers.delete(key)
+  }
+
+  /**
+   * Afterwards `known(exchangeKey(name))` has the answer. Rejects when there was none: the connection went away. The bridge's own exchange is
+   * declared if it is missing, and stays for good: backends publish to it, whether a bridge is there or not.
+   */
   askExchange(name: string): Promise<void> {
     return this.#ask(exchangeKey(name), `exchange "${name}"`, async (scratch) => {
-      await scratch(async (channel) => channel.checkExchange(name))
+      try {
+        await scratch((channel) => channel.checkExchange(name))
+      } catch (error) {
+        if (name !== OWN_EXCHANGE || replyCode(error) !== 404) throw error
+        await scratch((channel) => channel.assertExchange(name, 'topic', { durable: true }))
+      }
     })
   }
 

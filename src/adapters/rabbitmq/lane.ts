@@ -14,6 +14,15 @@ interface Confirm {
   readonly multiple: boolean
 }
 
+export interface LaneEvents {
+  /** The broker closed this channel, and only this channel, for that reason; `takeAll` is what it left open. */
+  died(lane: Lane, cause: Error): void
+  /** After every confirm. */
+  confirmed?(): void
+  /** No queue took it, so it may be written once more. True: somebody else settles it. */
+  returned?(publication: Publication): boolean
+}
+
 export class Lane {
   readonly #channel: ConfirmChannel
   readonly #gate: Gate
@@ -21,30 +30,17 @@ export class Lane {
   readonly #open = new Unsettled<Publication>()
   /** Mandatory ones by id, for basic.return. */
   readonly #returnable = new Map<string, Publication>()
-  readonly #confirmed: () => void
+  readonly #events: LaneEvents
   #isOpen = true
 
-  /**
-   * @param died the broker closed this channel, and only this channel, for that reason; `unconfirmed` is what it left open
-   * @param confirmed called after every confirm
-   */
-  static async open(
-    { model, gate }: Opening,
-    died: (lane: Lane, cause: Error) => void,
-    confirmed: () => void = () => {},
-  ): Promise<Lane> {
-    return new Lane(await model.createConfirmChannel(), gate, died, confirmed)
+  static async open({ model, gate }: Opening, events: LaneEvents): Promise<Lane> {
+    return new Lane(await model.createConfirmChannel(), gate, events)
   }
 
-  private constructor(
-    channel: ConfirmChannel,
-    gate: Gate,
-    died: (lane: Lane, cause: Error) => void,
-    confirmed: () => void,
-  ) {
+  private constructor(channel: ConfirmChannel, gate: Gate, events: LaneEvents) {
     this.#channel = channel
     this.#gate = gate
-    this.#confirmed = confirmed
+    this.#events = events
     let cause: Error | undefined
     channel.on('error', (error) => {
       cause = error
@@ -52,7 +48,7 @@ export class Lane {
     channel.on('close', () => {
       this.#isOpen = false
       // Without an error it went with its connection, which tells of itself.
-      if (cause !== undefined) died(this, cause)
+      if (cause !== undefined) events.died(this, cause)
     })
     // amqplib's own ledger, of callbacks: nothing is in it.
     channel.removeAllListeners('ack').removeAllListeners('nack')
@@ -121,7 +117,7 @@ export class Lane {
       const publication = this.#open.take(tag)
       if (publication !== undefined) this.#answered(publication, nacked)
     }
-    this.#confirmed()
+    this.#events.confirmed?.()
   }
 
   #answered(publication: Publication, nacked: boolean): void {
@@ -130,6 +126,7 @@ export class Lane {
     if (nacked) {
       publication.reject(new BrokerError('refused', 'the broker refused the message'))
     } else if (publication.isReturned) {
+      if (this.#events.returned?.(publication)) return
       publication.reject(new BrokerError('not-found', 'no queue takes messages for this destination'))
     } else {
       publication.resolve()

@@ -36,6 +36,7 @@ export class Outbox implements Owner {
   #asking = false
   /** Publications that are not settled. */
   #open = 0
+  #count = 0
   readonly #idle: (() => void)[] = []
 
   constructor(way: Way, clock: Clock) {
@@ -43,8 +44,14 @@ export class Outbox implements Owner {
     this.#clock = clock
   }
 
+  /** Publications that wait. */
+  get held(): number {
+    return this.#queue.length
+  }
+
   publish(publication: Publication, now: number): void {
     this.#open++
+    publication.sequence = ++this.#count
     if (this.#queue.length === 0 && this.#probing === undefined && this.#way.isOpen) {
       const verdict = this.#way.verdict(publication)
       if (verdict === true) this.#way.write(publication, now)
@@ -91,6 +98,15 @@ export class Outbox implements Owner {
   giveBack(publications: readonly Publication[]): void {
     this.#queue.unshift(...publications)
     this.#way.wait(this)
+  }
+
+  again(publication: Publication): void {
+    // Of many that come back one by one each must come after those before it.
+    const at = this.#queue.findIndex(({ sequence }) => sequence > publication.sequence)
+    this.#queue.splice(at === -1 ? this.#queue.length : at, 0, publication)
+    publication.hold(this.#clock.now(), false)
+    this.#way.wait(this)
+    this.pump()
   }
 
   settled(publication: Publication): void {

@@ -13,6 +13,8 @@ export interface Owner {
   settled(publication: Publication): void
   /** In their original order, before everything newer. */
   giveBack(publications: readonly Publication[]): void
+  /** No queue took it: to be handed over once more, in its place in the order. */
+  again(publication: Publication): void
 }
 
 export class Publication {
@@ -31,6 +33,9 @@ export class Publication {
   #written = false
   /** basic.return came: no queue took it. */
   isReturned = false
+  #cameBack = false
+  /** Its place in its owner's order. */
+  sequence = 0
 
   constructor(draft: Draft, owner: Owner, now: number) {
     this.draft = draft
@@ -93,6 +98,14 @@ export class Publication {
     if (options.expiration === undefined || !this.#wasHeld) return options
     const left = Math.max(0, this.#createdAt + Number(options.expiration) - now)
     return Object.assign(new Outbound(options.headers), options, { expiration: String(left) })
+  }
+
+  /** It was returned, so that the broker does not have it. False: for the second time. */
+  comeBack(): boolean {
+    if (this.#cameBack) return false
+    this.#cameBack = true
+    this.#written = false
+    return true
   }
 
   resolve(): void {

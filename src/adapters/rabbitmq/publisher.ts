@@ -6,25 +6,17 @@
  *   blocked           nothing more is written; what is held or unconfirmed for too long is given up
  */
 import type { Clock, Timer } from '../../broker/clock.ts'
-import { BrokerError } from '../../broker/errors.ts'
 import type { BrokerObserver } from '../../broker/observer.ts'
 import type { Connection, ConnectionEvents } from './connection.ts'
-import { type Declarer, exchangeKey } from './declare.ts'
+import type { Declarer } from './declare.ts'
 import type { Opening } from './dial.ts'
-import {
-  closedError,
-  exchangeNamed,
-  isHardError,
-  largestMessage,
-  refusal,
-  replyCode,
-  unavailableError,
-} from './failure.ts'
-import { Lane } from './lane.ts'
+import { closedError, isHardError, replyCode, unavailableError } from './failure.ts'
+import { Lane, type LaneEvents } from './lane.ts'
 import type { Outbox } from './outbox.ts'
 import { HEADERS_BYTES } from './properties.ts'
 import type { Publication } from './publication.ts'
 import { Quarantine } from './quarantine.ts'
+import { Verdicts } from './verdicts.ts'
 
 export interface PublisherOptions {
   readonly broker: string
@@ -49,8 +41,7 @@ export class Publisher implements AsyncDisposable {
   readonly #options: PublisherOptions
   readonly #connection: Connection
   readonly #quarantine: Quarantine
-  /** Exchanges that this identity has published to. */
-  readonly #proved = new Set<string>()
+  readonly #verdicts: Verdicts
   readonly #waiting = new Set<Outbox>()
   #shared: Lane | undefined
   #sweeper: Timer | undefined
@@ -58,13 +49,11 @@ export class Publisher implements AsyncDisposable {
   /** Bytes of an AMQP frame on this connection; unlimited until it is known. */
   #frame = Number.POSITIVE_INFINITY
   #resent = 0
-  #refusesPlaces = false
-  /** Bytes; what the broker has said its largest message may be. */
-  #largest = Number.POSITIVE_INFINITY
   #closed = false
 
   constructor(options: PublisherOptions) {
     this.#options = options
+    this.#verdicts = new Verdicts(options.declarer)
     this.#connection = options.connect({
       up: (opening) => void this.#open(opening),
       lost: (cause) => this.#lost(cause),
@@ -72,12 +61,12 @@ export class Publisher implements AsyncDisposable {
       blocked: (reason) => (reason === undefined ? this.#resume() : this.#arm()),
     })
     this.#quarantine = new Quarantine({
-      open: (died, confirmed) => this.#openLane(died, confirmed),
+      open: (events) => this.#openLane(events),
       isOpen: () => this.isOpen,
-      refuseKnown: (publication) => this.#refuseKnown(publication),
-      guilty: (publication, cause) => this.#guilty(publication, cause),
-      innocent: ({ draft }) => this.#proved.add(draft.exchange),
-      isProved: ({ draft }) => this.isProved(draft.exchange),
+      refuseKnown: (publication) => this.#verdicts.refuseKnown(publication),
+      guilty: (publication, cause) => this.#verdicts.guilty(publication, cause),
+      innocent: ({ draft }) => this.#verdicts.prove(draft.exchange),
+      isProved: ({ draft }) => this.#verdicts.isProved(draft.exchange),
       release: (publication) => this.#shared!.write(publication, options.clock.now()),
       now: () => options.clock.now(),
     })
@@ -93,22 +82,21 @@ export class Publisher implements AsyncDisposable {
     return this.#shared?.isOpen === true && !this.#connection.isBlocked && !this.#closed
   }
 
-  get largest(): number {
-    return this.#largest
+  /** Publications that could not be handed over yet. */
+  get held(): number {
+    let held = this.#quarantine.held
+    for (const outbox of this.#waiting) held += outbox.held
+    return held
   }
 
-  /** It was ever refused for a routing key: RabbitMQ's topic permissions are in use. */
-  get refusesPlaces(): boolean {
-    return this.#refusesPlaces
+  /** What has been found out by publishing. */
+  get verdicts(): Verdicts {
+    return this.#verdicts
   }
 
   /** Bytes of all headers of a message: with its properties they travel in one frame. */
   get headersMost(): number {
     return Math.min(HEADERS_BYTES, this.#frame - PROPERTIES_BYTES)
-  }
-
-  isProved(exchange: string): boolean {
-    return this.#proved.has(exchange)
   }
 
   /** Only while `isOpen`. */
@@ -145,15 +133,18 @@ export class Publisher implements AsyncDisposable {
     await this.#connection[Symbol.asyncDispose]()
   }
 
-  async #openLane(died: (lane: Lane, cause: Error) => void, confirmed?: () => void): Promise<Lane> {
+  async #openLane(events: LaneEvents): Promise<Lane> {
     const { opening } = this.#connection
     if (opening === undefined) throw unavailableError()
-    return Lane.open(opening, died, confirmed)
+    return Lane.open(opening, events)
   }
 
   async #open(opening: Opening): Promise<void> {
     try {
-      const lane = await Lane.open(opening, (died, cause) => this.#died(died, cause))
+      const lane = await Lane.open(opening, {
+        died: (died, cause) => this.#died(died, cause),
+        returned: (publication) => this.#verdicts.askAgain(publication),
+      })
       if (this.#connection.opening !== opening) return
       this.#shared = lane
       this.#frame = opening.gate.frameMax
@@ -189,9 +180,7 @@ export class Publisher implements AsyncDisposable {
     if (lane !== this.#shared) return
     this.#shared = undefined
     this.#options.observer.channelLost(this.#options.broker, cause)
-    this.#learn(cause)
-    const named = exchangeNamed(cause)
-    if (named !== undefined) this.#proved.delete(named)
+    const named = this.#verdicts.channelLost(cause)
     this.#putAside(unconfirmed, cause, ({ draft }) => named === undefined || draft.exchange === named)
     const { opening } = this.#connection
     if (opening !== undefined) void this.#open(opening)
@@ -219,34 +208,6 @@ export class Publisher implements AsyncDisposable {
     if (!publication.draft.resend) publication.abandon(cause)
     else publication.hold(this.#options.clock.now(), true)
     return publication.isSettled
-  }
-
-  #guilty(publication: Publication, cause: Error): void {
-    const { draft } = publication
-    this.#learn(cause)
-    const verdict = refusal(cause, draft.exchange === '' ? `queue "${draft.key}"` : `exchange "${draft.exchange}"`)
-    if (verdict === undefined || verdict.code === 'precondition-failed') {
-      publication.reject(new BrokerError('bad-message', 'the broker does not accept such a message', { cause }))
-      return
-    }
-    // A topic permission is about this routing key only.
-    const isTopic = /access to topic/i.test(cause.message)
-    this.#refusesPlaces ||= isTopic
-    this.#proved.delete(draft.exchange)
-    this.#options.declarer.remember(isTopic ? publication.place : exchangeKey(draft.exchange), verdict)
-    publication.reject(verdict)
-  }
-
-  #refuseKnown(publication: Publication): boolean {
-    const { declarer } = this.#options
-    const verdict = declarer.known(publication.exchangeKey) ?? declarer.known(publication.place)
-    if (!(verdict instanceof BrokerError)) return false
-    publication.reject(verdict)
-    return true
-  }
-
-  #learn(cause: Error): void {
-    this.#largest = Math.min(this.#largest, largestMessage(cause) ?? Number.POSITIVE_INFINITY)
   }
 
   /** A broker that is there and never confirms: a quorum queue without its majority. */

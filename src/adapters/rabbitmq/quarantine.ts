@@ -3,12 +3,12 @@
  * to every exchange: whether an account may write there shows only when it does. What closes this channel is known by name, and hurts
  * nobody else.
  */
-import type { Lane } from './lane.ts'
+import type { Lane, LaneEvents } from './lane.ts'
 import type { Publication } from './publication.ts'
 
 export interface QuarantineOptions {
   /** A new confirm channel; rejects when the connection is gone. */
-  readonly open: (died: (lane: Lane, cause: Error) => void, confirmed: () => void) => Promise<Lane>
+  readonly open: (events: LaneEvents) => Promise<Lane>
   /** A write would reach the broker now. */
   readonly isOpen: () => boolean
   /** Refuses by itself what is known to be refused. True: it did. */
@@ -41,6 +41,11 @@ export class Quarantine {
 
   get size(): number {
     return this.#places.size
+  }
+
+  /** Publications that wait for their turn. */
+  get held(): number {
+    return this.#queue.length
   }
 
   holds(place: string): boolean {
@@ -116,22 +121,17 @@ export class Quarantine {
 
   #open(): void {
     this.#opening = true
-    this.#options
-      .open(
-        (lane, cause) => this.#died(lane, cause),
-        () => this.#confirmed(),
-      )
-      .then(
-        (lane) => {
-          this.#opening = false
-          this.#lane = lane
-          this.next()
-        },
-        () => {
-          // The connection is gone; `next` is called when it is back.
-          this.#opening = false
-        },
-      )
+    this.#options.open({ died: (lane, cause) => this.#died(lane, cause), confirmed: () => this.#confirmed() }).then(
+      (lane) => {
+        this.#opening = false
+        this.#lane = lane
+        this.next()
+      },
+      () => {
+        // The connection is gone; `next` is called when it is back.
+        this.#opening = false
+      },
+    )
   }
 
   #died(lane: Lane, cause: Error): void {

@@ -37,7 +37,7 @@ export class LinkWay implements Way {
   verdict(publication: Publication): Verdict | 'probe' | undefined {
     const { declarer, publisher } = this.#upstream
     const { exchange, queue, replyQueue } = publication.draft
-    const isProved = publisher.isProved(exchange)
+    const isProved = publisher.verdicts.isProved(exchange)
     // The default exchange is always there, but this account may not be allowed to use it.
     if (exchange !== '' || !isProved) {
       const verdict = declarer.known(publication.exchangeKey) ?? (exchange === '' ? true : undefined)
@@ -48,7 +48,7 @@ export class LinkWay implements Way {
       if (verdict !== true) return verdict
     }
     if (replyQueue !== undefined && replyQueue.queueName === undefined) return undefined
-    if (publisher.refusesPlaces) {
+    if (publisher.verdicts.refusesPlaces) {
       const verdict = declarer.known(publication.place)
       if (verdict instanceof BrokerError) return verdict
     }
