@@ -13,6 +13,12 @@ export interface Field {
   readonly unit?: 'ms' | 'bytes'
   /** Of a value that may be a mapping: what it may hold. */
   readonly fields?: readonly Field[]
+  /** The words that it may be, or some of them when it may be more; for editors. */
+  readonly values?: readonly (string | number | boolean)[]
+  /** What it is, where the default does not tell; for editors. Left out: anything. */
+  readonly shape?: 'text' | 'texts' | 'number' | 'truth'
+  /** Never shown, nor what it holds. Passwords in URLs are known without. */
+  readonly secret?: true
 }
 
 /** The options of one adapter. `adapter`, and the keys that every route has, are not among them. */

@@ -1,10 +1,8 @@
 /** The command line: which command, which file, which flags. Does nothing. */
 import { parseArgs } from 'node:util'
-import { didYouMean } from '../config/errors.ts'
+import { didYouMean } from '../broker/spelling.ts'
 import type { Flags } from '../config/load.ts'
 import { UsageError } from './command.ts'
-
-const COMMANDS = ['serve', 'check', 'healthcheck', 'passwd'] as const
 
 const OPTIONS = {
   config: { type: 'string', short: 'c' },
@@ -12,15 +10,63 @@ const OPTIONS = {
   mqtt: { type: 'string' },
   host: { type: 'string' },
   port: { type: 'string' },
+  connect: { type: 'boolean' },
+  json: { type: 'boolean' },
+  user: { type: 'string' },
+  role: { type: 'string' },
+  claim: { type: 'string' },
+  anonymous: { type: 'boolean' },
+  origin: { type: 'string' },
+  output: { type: 'string', short: 'o' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
 
+type Option = keyof typeof OPTIONS
+
+/** What makes a configuration. */
+const SETTINGS = ['config', 'rabbitmq', 'mqtt', 'host', 'port'] as const
+
+/** By command: the options that mean something to it, and the words that follow it, for the error that they are missing. */
+const COMMANDS = {
+  serve: { options: SETTINGS, words: [] },
+  check: { options: [...SETTINGS, 'connect'], words: [] },
+  explain: {
+    options: [...SETTINGS, 'user', 'role', 'claim', 'anonymous', 'origin', 'json'],
+    words: ['SEND or SUBSCRIBE', 'a destination'],
+  },
+  config: { options: [...SETTINGS, 'json'], words: [] },
+  schema: { options: [], words: [] },
+  init: { options: ['output'], words: ['rabbitmq, mqtt, memory or spring'] },
+  healthcheck: { options: SETTINGS, words: [] },
+  passwd: { options: [], words: [] },
+} as const satisfies Readonly<
+  Record<string, { readonly options: readonly Option[]; readonly words: readonly string[] }>
+>
+
+type Command = keyof typeof COMMANDS
+
 export interface Arguments {
-  readonly command: (typeof COMMANDS)[number] | 'help' | 'version'
+  readonly command: Command | 'help' | 'version'
   /** The configuration; undefined = none was named. */
   readonly file: string | undefined
   readonly flags: Flags
+  /** What follows the command, as many as it wants. */
+  readonly words: readonly string[]
+  readonly given: Given
+}
+
+/** Options of single commands. */
+export interface Given {
+  readonly connect?: boolean
+  readonly json?: boolean
+  readonly user?: string
+  readonly anonymous?: boolean
+  readonly origin?: string
+  readonly output?: string
+  readonly roles?: readonly string[]
+  /** `name=value` as written. */
+  readonly claims?: readonly string[]
 }
 
 /**
@@ -29,36 +75,67 @@ export interface Arguments {
  */
 export function readArguments(args: readonly string[]): Arguments {
   const { tokens } = parseArgs({ args: [...args], options: OPTIONS, strict: false, tokens: true })
-  const words: string[] = []
-  const values = new Map<string, string>()
+  const written: string[] = []
+  const values = new Map<Option, string[]>()
   for (const token of tokens) {
-    if (token.kind === 'positional') words.push(token.value)
-    if (token.kind === 'option') values.set(token.name, readOption(token))
+    if (token.kind === 'positional') written.push(token.value)
+    if (token.kind !== 'option') continue
+    const name = optionOf(token)
+    values.set(name, [...(values.get(name) ?? []), textOf(name, token)])
   }
-  const { help, version, config, ...flags } = Object.fromEntries(values)
-  if (help !== undefined) return { command: 'help', file: undefined, flags: {} }
-  if (version !== undefined) return { command: 'version', file: undefined, flags: {} }
-  const [command, files] = split(words)
-  const file = command === 'check' ? (files.shift() ?? config) : config
-  if (files.length > 0 && command === 'passwd') {
-    throw new UsageError('passwd asks for the password: on the command line every user of this machine could read it')
+  if (values.has('help')) return bare('help')
+  if (values.has('version')) return bare('version')
+  const [command, words] = split(written)
+  if (command === 'help' || command === 'version') return bare(command)
+  const last = (name: Option): string | undefined => values.get(name)?.at(-1)
+  const file = command === 'check' ? (words.shift() ?? last('config')) : last('config')
+  refuseStray(command, words, values)
+  const flags = pick({ rabbitmq: last('rabbitmq'), mqtt: last('mqtt'), host: last('host'), port: last('port') })
+  if (command === 'check' && file === undefined && flags.rabbitmq === undefined && flags.mqtt === undefined) {
+    throw new UsageError('check needs a file')
   }
-  if (files.length > 0) throw new UsageError(`"${files[0]}" is one word too many`)
-  if (command === 'check' && file === undefined) throw new UsageError('check needs a file')
-  return { command, file, flags }
+  return { command, file, flags, words, given: givenOf(values, last) }
 }
 
-function readOption({ name, rawName, value }: { name: string; rawName: string; value?: string | undefined }): string {
-  const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name as keyof typeof OPTIONS] : undefined
-  if (option === undefined) {
-    throw new UsageError(
-      `there is no ${rawName}${didYouMean(
-        rawName,
-        Object.keys(OPTIONS).map((known) => `--${known}`),
-      )}`,
-    )
+function bare(command: Arguments['command']): Arguments {
+  return { command, file: undefined, flags: {}, words: [], given: {} }
+}
+
+function givenOf(values: ReadonlyMap<Option, string[]>, last: (name: Option) => string | undefined): Given {
+  const flag = (name: Option): true | undefined => (values.has(name) ? true : undefined)
+  return pick({
+    connect: flag('connect'),
+    json: flag('json'),
+    user: last('user'),
+    anonymous: flag('anonymous'),
+    origin: last('origin'),
+    output: last('output'),
+    roles: values.get('role'),
+    claims: values.get('claim'),
+  })
+}
+
+/** Without what is undefined. */
+function pick<V extends object>(all: V): { [K in keyof V]?: Exclude<V[K], undefined> } {
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as {
+    [K in keyof V]?: Exclude<V[K], undefined>
   }
-  if (option.type === 'boolean') {
+}
+
+interface OptionToken {
+  readonly name: string
+  readonly rawName: string
+  readonly value?: string | undefined
+}
+
+function optionOf({ name, rawName }: OptionToken): Option {
+  if (Object.hasOwn(OPTIONS, name)) return name as Option
+  const known = Object.keys(OPTIONS).map((each) => `--${each}`)
+  throw new UsageError(`there is no ${rawName}${didYouMean(rawName, known)}`)
+}
+
+function textOf(name: Option, { rawName, value }: OptionToken): string {
+  if (OPTIONS[name].type === 'boolean') {
     if (value !== undefined) throw new UsageError(`${rawName} takes no value`)
     return ''
   }
@@ -70,7 +147,18 @@ function split(words: readonly string[]): [Arguments['command'], string[]] {
   const [first, ...rest] = words
   if (first === undefined) return ['serve', []]
   if (first === 'help' || first === 'version') return [first, rest]
-  const command = COMMANDS.find((known) => known === first)
-  if (command === undefined) throw new UsageError(`there is no command "${first}"${didYouMean(first, COMMANDS)}`)
-  return [command, rest]
+  if (Object.hasOwn(COMMANDS, first)) return [first as Command, rest]
+  throw new UsageError(`there is no command "${first}"${didYouMean(first, Object.keys(COMMANDS))}`)
+}
+
+function refuseStray(command: Command, words: readonly string[], values: ReadonlyMap<Option, unknown>): void {
+  const { options, words: wanted } = COMMANDS[command]
+  if (words.length > 0 && command === 'passwd') {
+    throw new UsageError('passwd asks for the password: on the command line every user of this machine could read it')
+  }
+  const missing = wanted[words.length]
+  if (missing !== undefined) throw new UsageError(`${command} needs ${missing}`)
+  if (words.length > wanted.length) throw new UsageError(`"${words[wanted.length]}" is one word too many`)
+  const stray = [...values.keys()].find((name) => !(options as readonly Option[]).includes(name))
+  if (stray !== undefined) throw new UsageError(`${command} has no use for --${stray}`)
 }

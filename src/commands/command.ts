@@ -8,6 +8,8 @@ export interface Host {
   readonly stdin: Input
   /** Aborted when the process is asked to stop. */
   readonly stop: AbortSignal
+  /** From now on SIGHUP calls `reload`; else it ends the process. */
+  onHangup(reload: () => void): void
   /** From now on an error that nobody caught is handed to `report` before the process exits with 70. */
   onCrash(report: (error: Error) => void): void
 }

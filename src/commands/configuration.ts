@@ -1,7 +1,10 @@
 /** The configuration of a command: from its arguments and the environment, checked as deep as it can be without starting anything. */
 
+import { silentAuthObserver } from '../auth/context.ts'
 import { authenticators } from '../auth/index.ts'
-import { adapters, checkBridge } from '../bridge/index.ts'
+import { adapters } from '../bridge/index.ts'
+import { type Plan, plan } from '../bridge/plan.ts'
+import { silentBrokerObserver } from '../broker/observer.ts'
 import { faultsOf } from '../config/faults.ts'
 import { type LoadResult, loadConfig } from '../config/load.ts'
 import { routingFields } from '../routing/build.ts'
@@ -25,14 +28,28 @@ export function load({ file, flags }: Arguments, { env }: Host): LoadResult {
 
 /** … and what its adapters say about brokers and routes. */
 export async function loadAndCheck(args: Arguments, host: Host): Promise<LoadResult> {
+  return (await loadAndPlan(args, host)).loaded
+}
+
+export interface Planned {
+  /** With all faults, those of the plan too. */
+  readonly loaded: LoadResult
+  /** Brokers that nobody has started, and routes; undefined: there are faults. */
+  readonly plan: Plan | undefined
+}
+
+/** … for those who look at what was made of it. Nothing is dialled, and nothing has to be taken down. */
+export async function loadAndPlan(args: Arguments, host: Host): Promise<Planned> {
   const loaded = load(args, host)
   const faults = [...loaded.faults]
   try {
-    await checkBridge(loaded.config)
+    const made = await plan(loaded.config, { broker: silentBrokerObserver, auth: silentAuthObserver })
+    await made.authenticator[Symbol.asyncDispose]()
+    return { loaded, plan: faults.length > 0 ? undefined : made }
   } catch (error) {
     faults.push(...faultsOf(error))
+    return { loaded: { ...loaded, faults }, plan: undefined }
   }
-  return { ...loaded, faults }
 }
 
 /** One line per fault, to stderr. */

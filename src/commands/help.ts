@@ -6,7 +6,13 @@ const HELP = `stomp-bridge: STOMP over WebSocket in front of RabbitMQ, MQTT brok
 
 Usage
   stomp-bridge [serve] [options]    run; without options: the memory broker on ws://127.0.0.1:15674/ws
-  stomp-bridge check FILE           check a configuration: all faults, with line and column
+  stomp-bridge check FILE           check a configuration: all faults, with line and column; and its tests
+  stomp-bridge check FILE --connect … and dial its brokers
+  stomp-bridge explain SEND|SUBSCRIBE DESTINATION
+                                    what such a frame comes to: route, place, permission, receipt, and why
+  stomp-bridge config               the configuration that counts, with the origin of each value, secrets masked
+  stomp-bridge init KIND            a commented configuration to begin with: rabbitmq, mqtt, memory or spring
+  stomp-bridge schema               the JSON Schema of the configuration, for editors
   stomp-bridge healthcheck          ask a running bridge on this machine whether it lives
   stomp-bridge passwd               make the hash of a password, read from the terminal or standard input
 
@@ -16,6 +22,12 @@ Options
       --mqtt URL        in front of an MQTT broker: mqtt://host:1883 or mqtts://user:password@host:8883
       --host HOST       listen address, default 127.0.0.1
       --port PORT       listen port, default 15674
+      --user NAME       explain: who asks; without it somebody without a login, as --anonymous says outright
+      --role ROLE       explain: a role of the user; may be repeated
+      --claim NAME=VALUE  explain: a claim of the user; may be repeated
+      --origin ORIGIN   explain: of the page, like https://app.example.com
+      --json            explain, config: for programs
+  -o, --output FILE     init: a file that is not there yet, instead of the standard output
   -h, --help
   -v, --version
 

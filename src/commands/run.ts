@@ -2,14 +2,22 @@
 import { type Arguments, readArguments } from './arguments.ts'
 import { check } from './check.ts'
 import { EXIT, type Host, UsageError } from './command.ts'
+import { config } from './config.ts'
+import { explain } from './explain.ts'
 import { healthcheck } from './healthcheck.ts'
 import { help, version } from './help.ts'
+import { init } from './init.ts'
 import { passwd } from './passwd.ts'
+import { schema } from './schema.ts'
 import { serve } from './serve.ts'
 
 const COMMANDS: Readonly<Record<Arguments['command'], (args: Arguments, host: Host) => number | Promise<number>>> = {
   serve,
   check,
+  explain,
+  config,
+  schema,
+  init,
   healthcheck,
   passwd,
   help: (_, host) => help(host),

@@ -1,13 +1,20 @@
-/** `stomp-bridge serve`: checks everything, starts the bridge, says what it does, and takes it down again when the process is asked to stop. */
-import { type Bridge, createLog, startBridge } from '../bridge/index.ts'
+/**
+ * `stomp-bridge serve`: checks everything, starts the bridge, says what it does, reads the configuration again when it is asked to, and takes the
+ * bridge down when the process is asked to stop.
+ */
+import { type Bridge, type ConfigSource, createLog, startBridge } from '../bridge/index.ts'
 import { ConfigError } from '../config/errors.ts'
 import type { Arguments } from './arguments.ts'
 import { EXIT, type Host } from './command.ts'
-import { loadAndCheck, tellFaults } from './configuration.ts'
+import { load, loadAndCheck, tellFaults } from './configuration.ts'
+import { unmet } from './expectations.ts'
+import { nextLines } from './next.ts'
 
 type Log = ReturnType<typeof createLog>
 
 export async function serve(args: Arguments, host: Host): Promise<number> {
+  const hangups = new Hangups()
+  host.onHangup(() => hangups.come())
   const loaded = await loadAndCheck(args, host)
   if (loaded.faults.length > 0) return tellFaults(loaded, host)
   const { config } = loaded
@@ -15,28 +22,70 @@ export async function serve(args: Arguments, host: Host): Promise<number> {
   host.onCrash((error) => log.fatal({ err: error }, 'an error that nobody caught'))
   let bridge: Bridge
   try {
-    bridge = await startBridge(config, { log, signal: host.stop })
+    bridge = await startBridge(config, { log, signal: host.stop, loaded, source: sourceOf(args, host) })
   } catch (error) {
-    if (host.stop.aborted) return EXIT.ok
+    if (host.stop.aborted) {
+      log.info({ reason: String(host.stop.reason) }, 'stopped before it listened')
+      return EXIT.ok
+    }
     if (error instanceof ConfigError) return tellFaults({ ...loaded, faults: error.faults }, host)
     return notStarted(error, host)
   }
   try {
     tellStart(bridge, config.log.format, log, host)
-    await aborted(host.stop)
-    log.info({ reason: String(host.stop.reason) }, 'stopping')
-    await bridge.drain()
+    hangups.reload = () => void bridge.reload('SIGHUP')
+    // By a signal, or through the API: then the signal that follows finds it draining.
+    const stopped = aborted(host.stop).then(() => bridge.drain(String(host.stop.reason)))
+    await Promise.race([stopped, bridge.drained])
   } finally {
-    await bridge[Symbol.asyncDispose]()
+    await closed(bridge, log)
   }
   log.info('stopped')
   return EXIT.ok
 }
 
-/** A page for a person; one record for a machine. */
-function tellStart(bridge: Bridge, format: 'auto' | 'json' | 'pretty', log: Log, { stdout }: Host): void {
-  if (format === 'pretty' || (format === 'auto' && stdout.isTTY === true)) stdout.write(`${bridge.lines.join('\n')}\n`)
-  else log.info({ ...bridge.addresses, routes: bridge.lines }, 'listening')
+function sourceOf(args: Arguments, host: Host): ConfigSource {
+  return { read: () => load(args, host), verify: ({ tests }, routes, inner) => unmet(tests, routes, inner) }
+}
+
+/** One that comes while the bridge starts is kept until it can be answered. */
+class Hangups {
+  #isDue = false
+  #reload: (() => void) | undefined
+
+  set reload(reload: () => void) {
+    this.#reload = reload
+    if (this.#isDue) reload()
+  }
+
+  come(): void {
+    this.#isDue = true
+    this.#reload?.()
+  }
+}
+
+/** Milliseconds for links, brokers and ports to be closed in good order, when every client has gone. */
+const CLOSE_MS = 3_000
+
+/** A broker that does not answer our goodbye learns of it from the end of its connections: what was not settled goes back all the same. */
+async function closed(bridge: Bridge, log: Log): Promise<void> {
+  const late = Promise.withResolvers<'late'>()
+  const timer = setTimeout(late.resolve, CLOSE_MS, 'late')
+  const first = await Promise.race([bridge[Symbol.asyncDispose](), late.promise])
+  clearTimeout(timer)
+  if (first === 'late') log.warn(`a broker did not answer the goodbye within ${CLOSE_MS} ms`)
+}
+
+/** A page for a person, who is told how to go on too; one record for a machine. */
+function tellStart(
+  { lines, startup }: Bridge,
+  format: 'auto' | 'json' | 'pretty',
+  log: Log,
+  { stdout, env }: Host,
+): void {
+  const isRead = format === 'pretty' || (format === 'auto' && stdout.isTTY === true)
+  if (isRead) stdout.write(`${[...lines, ...nextLines(startup, env)].join('\n')}\n`)
+  else log.info(startup, 'listening')
 }
 
 /** What an operator can mend is one line; anything else is a fault of ours and goes to main.ts. */

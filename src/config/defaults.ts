@@ -1,15 +1,18 @@
 /** config/default.yaml: every option with its default and one comment each, made from the schema and the fragments, so that it cannot lie. */
 import { stringify } from 'yaml'
 import type { Field, Fragment } from '../broker/schema.ts'
-import type { RoutingFields } from './entries.ts'
+import { brokerFieldsOf, type RoutingFields } from './entries.ts'
+import { isLeaf, type Leaf, type Tree } from './leaf.ts'
 import { durationText, sizeText } from './read.ts'
 import { environmentName } from './scalars.ts'
-import { isLeaf, type Leaf, scalars, type Tree } from './schema.ts'
+import { scalars } from './schema.ts'
+import { testFields } from './tests.ts'
 
 /** Where the comments of options begin that are comments themselves, but for longer ones. */
 const COMMENT_COLUMN = 34
 
-const HEAD = `# Every option of stomp-bridge with its default. Generated from the schema; a file needs only what differs.
+const HEAD = `# yaml-language-server: $schema=./schema.json
+# Every option of stomp-bridge with its default. Generated from the schema; a file needs only what differs.
 #
 # Durations are 250ms, 10s, 5m, 1h or milliseconds; sizes 64KiB, 4MiB, 1GiB or bytes. In texts \${VAR}, \${VAR:-default} and
 # \${file:/run/secrets/x} are replaced. An environment variable goes before the file, a flag before both:
@@ -22,7 +25,7 @@ export function defaultYaml(
   routing: RoutingFields,
   authenticators: ReadonlyMap<string, { readonly fields: readonly Field[] }>,
 ): string {
-  const brokers = [...fragments].map(([adapter, { brokerFields }]) => brokerText(adapter, brokerFields))
+  const brokers = [...fragments].map(([adapter, fragment]) => brokerText(adapter, brokerFieldsOf(fragment)))
   return [
     HEAD,
     ...treeLines(scalars, ''),
@@ -43,13 +46,24 @@ export function defaultYaml(
     '    broker: local',
     ...routeText(fragments, routing),
     '',
+    '# What single destinations shall come to: tried by stomp-bridge check, and by nothing else.',
+    '# tests:',
+    '#   - send: /topic/orders.eu',
+    '#     user: ann',
+    '#     expect: { allowed: true, route: "/topic/{name+}", broker: local, target: topic orders.eu }',
+    '#   # of every test:',
+    ...testFields.flatMap((field) => [
+      commented(`#     ${valueText(field)}`, field.description),
+      ...(field.fields ?? []).map((below) => commented(`#       ${valueText(below)}`, below.description)),
+    ]),
+    '',
   ].join('\n')
 }
 
 function treeLines(tree: Tree, indent: string): string[] {
   return Object.entries(tree).flatMap(([name, node]) => {
-    if (isLeaf(node)) return [`${indent}# ${node.doc}`, `${indent}${name}: ${leafText(node)}`]
     const gap = indent === '' ? [''] : []
+    if (isLeaf(node)) return [`${indent}# ${node.doc}`, `${indent}${name}: ${leafText(node)}`, ...gap]
     return [`${indent}${name}:`, ...treeLines(node, `${indent}  `), ...gap]
   })
 }

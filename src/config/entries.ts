@@ -3,7 +3,8 @@
  * values mean is checked by the adapters and by routing/, which throw FieldError.
  */
 import type { Field, Fragment } from '../broker/schema.ts'
-import { didYouMean, type Fault, type Path } from './errors.ts'
+import { didYouMean } from '../broker/spelling.ts'
+import type { Fault, Path } from './errors.ts'
 import { durationOf, sizeOf } from './read.ts'
 import type { AuthConfig, BrokerConfig, RouteConfig } from './schema.ts'
 
@@ -18,6 +19,16 @@ export interface RoutingFields {
 }
 
 type Entry = Readonly<Record<string, unknown>>
+
+/** Of every broker, whatever its adapter. */
+const COMMON: readonly Field[] = [
+  { name: 'required', default: true, description: 'false: /readyz stays 200 while this broker is away' },
+]
+
+/** All that a broker with this adapter may have beside `adapter`. */
+export function brokerFieldsOf({ brokerFields }: Pick<Fragment, 'brokerFields'>): readonly Field[] {
+  return [...COMMON, ...brokerFields]
+}
 
 /** @param value of `brokers` in the file; undefined = none */
 export function readBrokers(
@@ -47,7 +58,11 @@ export function readBrokers(
       continue
     }
     const { adapter: _, ...options } = entry
-    brokers[name] = { ...readFields(options, fragment.brokerFields, path, ['adapter'], faults), adapter }
+    const { required, ...own } = readFields(options, brokerFieldsOf(fragment), path, ['adapter'], faults)
+    if (required !== undefined && typeof required !== 'boolean') {
+      faults.push({ path: [...path, 'required'], message: 'must be true or false' })
+    }
+    brokers[name] = { ...own, adapter, ...(required === false ? { required } : {}) }
   }
   return brokers
 }
@@ -149,7 +164,11 @@ function routeFields(
   return [...routing.common, ...routing.destination, ...own]
 }
 
-function readFields(
+/**
+ * An entry whose keys are known: unknown ones and such without a value are faults; units become numbers.
+ * @param others keys that are known beside the fields
+ */
+export function readFields(
   entry: Entry,
   fields: readonly Field[],
   path: Path,
@@ -188,10 +207,11 @@ function convert(field: Field, value: unknown, path: Path, faults: Fault[]): unk
     return number ?? value
   }
   if (typeof standard === 'number' && /^\d+(?:\.\d+)?$/.test(value)) return Number(value)
-  if (typeof standard === 'boolean' && /^(?:true|false)$/.test(value)) return value === 'true'
+  if ((typeof standard === 'boolean' || field.shape === 'truth') && /^(?:true|false)$/.test(value))
+    return value === 'true'
   return value
 }
 
-function isEntry(value: unknown): value is Entry {
+export function isEntry(value: unknown): value is Entry {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

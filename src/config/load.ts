@@ -3,21 +3,17 @@
  * names; imports no adapter and no routing: their options are handed in as fragments.
  */
 import type { Field, Fragment } from '../broker/schema.ts'
-import { type RoutingFields, readBrokers, readChain, readRoutes } from './entries.ts'
-import { type Fault, pathText } from './errors.ts'
+import { type Entry, effective } from './effective.ts'
+import { isEntry, type RoutingFields, readBrokers, readChain, readRoutes } from './entries.ts'
+import { type Fault, type Path, pathText } from './errors.ts'
+import type { Digests } from './files.ts'
+import { type Flags, flagTexts, originOutside, standardEntries, urlFlags } from './origin.ts'
 import { environmentName, readScalars } from './scalars.ts'
-import { type BrokerConfig, type Config, type RouteConfig, toConfig } from './schema.ts'
+import { type Config, scalars, toConfig } from './schema.ts'
 import { type Environment, Source } from './source.ts'
+import { readTests } from './tests.ts'
 
-/** What the command line says, as texts; left out = not given. */
-export interface Flags {
-  readonly host?: string
-  readonly port?: string
-  /** URL of a RabbitMQ: one broker `rabbit` with the preset `rabbitmq`. */
-  readonly rabbitmq?: string
-  /** URL of an MQTT broker: one broker `mqtt` with the preset `mqtt`. */
-  readonly mqtt?: string
-}
+export type { Flags }
 
 export interface LoadOptions {
   /** undefined = none: the memory broker, or what `flags.rabbitmq` says. */
@@ -35,30 +31,34 @@ export interface LoadResult {
   /** What is faulty holds its default or is left out, so that what is left can be checked too. With faults, start nothing. */
   readonly config: Config
   readonly faults: readonly Fault[]
+  /** What was read: the file, and those that it names with `${file:…}`. Empty without a file. */
+  readonly files: Digests
+  /** Of the file's text as it was read: the first 12 digits of its SHA-256 in hex. undefined: there is none, or it could not be read. */
+  readonly hash: string | undefined
   /**
    * One line each, `file:line:column: routes[3].routingKey: rule`, in the order of the file; of several faults at one path the first. For the
    * faults above and for those of deeper checks. A fault from outside the file names its flag or environment variable instead.
    */
   describe(faults: readonly Fault[]): string[]
+  /** `bridge.yaml:12`, the flag or the variable, where something stands or would stand; `default` for what nobody has written. */
+  where(path: Path): string
+  /** Every value that counts, with its origin, secrets masked; only without faults. */
+  effective(): readonly Entry[]
 }
 
-/** Dotted paths of the flags that are scalar options. */
-const FLAG_PATHS = { host: 'listen.host', port: 'listen.port' } as const
-
-/** Flags that stand for a broker and its preset. */
-const URL_FLAGS = ['rabbitmq', 'mqtt'] as const
+const HASH_DIGITS = 12
 
 export function loadConfig(options: LoadOptions): LoadResult {
   const { file, env, flags, fragments, routing } = options
   const source = file === undefined ? undefined : new Source(file, env)
   const faults: Fault[] = [...(source?.faults ?? [])]
-  const { brokers: writtenBrokers, routes: writtenRoutes, ...rest } = rootOf(source, faults)
+  const { brokers: writtenBrokers, routes: writtenRoutes, tests: writtenTests, ...rest } = rootOf(source, faults)
   const { chain: writtenChain, scalarTree } = withoutChain(rest)
   const values = readScalars(scalarTree, env, flagTexts(flags), faults)
   const chain = readChain(writtenChain, options.authenticators, faults)
   const standard = standardEntries(flags)
   const isBare = writtenBrokers === undefined && writtenRoutes === undefined
-  const urls = URL_FLAGS.filter((name) => flags[name] !== undefined)
+  const urls = urlFlags(flags)
   if (!isBare && urls.length > 0) {
     faults.push({ path: [], message: `--${urls[0]} is for files without brokers and routes`, offset: 0 })
   }
@@ -73,9 +73,14 @@ export function loadConfig(options: LoadOptions): LoadResult {
   if (!isBare && writtenRoutes === undefined) {
     faults.push({ path: [], message: 'there are no routes: no destination would exist', offset: 0 })
   }
+  const origin = (path: Path): string =>
+    originOutside(path, env, flags) ??
+    (source === undefined || (isBare && isEntryPath(path)) ? 'default' : source.line(path))
   return {
-    config: toConfig(values, brokers, routes, chain),
+    config: toConfig(values, brokers, routes, chain, readTests(writtenTests, faults)),
     faults,
+    files: source?.files ?? new Map(),
+    hash: (file && source?.files.get(file)?.slice(0, HASH_DIGITS)) || undefined,
     describe: (found) =>
       describe(
         [...found].filter((fault) => !isEcho(fault, adapters, routesIn)),
@@ -83,7 +88,32 @@ export function loadConfig(options: LoadOptions): LoadResult {
         env,
         flags,
       ),
+    where: origin,
+    effective: () => effective({ ...written(options, source, isBare), origin }, { ...options, scalars }),
   }
+}
+
+/** Broker or route: where the file has none, they come from elsewhere. */
+function isEntryPath([list]: Path): boolean {
+  return list === 'brokers' || list === 'routes'
+}
+
+/** As it is in the file, `${…}` and all. */
+function written({ env, flags }: LoadOptions, source: Source | undefined, isBare: boolean) {
+  const root = (source?.written ?? {}) as Readonly<Record<string, unknown>>
+  const { chain, scalarTree } = withoutChain(root)
+  const texts = flagTexts(flags)
+  return {
+    scalar: (path: Path): unknown =>
+      texts.get(path.join('.')) ?? (env[environmentName(path)] || valueAt(scalarTree, path)),
+    chain,
+    tests: root.tests,
+    ...(isBare ? standardEntries(flags) : { brokers: root.brokers, routes: root.routes }),
+  }
+}
+
+function valueAt(tree: unknown, path: Path): unknown {
+  return path.reduce<unknown>((value, step) => (isEntry(value) ? value[step] : undefined), tree) ?? undefined
 }
 
 function rootOf(source: Source | undefined, faults: Fault[]): Readonly<Record<string, unknown>> {
@@ -99,28 +129,6 @@ function withoutChain(tree: Readonly<Record<string, unknown>>) {
   if (typeof auth !== 'object' || auth === null || Array.isArray(auth)) return { chain: undefined, scalarTree: tree }
   const { chain, ...scalars } = auth as Readonly<Record<string, unknown>>
   return { chain, scalarTree: { ...tree, auth: scalars } }
-}
-
-function flagTexts(flags: Flags): Map<string, string> {
-  const texts = new Map<string, string>()
-  for (const name of ['host', 'port'] as const) {
-    const value = flags[name]
-    if (value !== undefined) texts.set(FLAG_PATHS[name], value)
-  }
-  return texts
-}
-
-function standardEntries({ rabbitmq, mqtt }: Flags): { brokers: Record<string, BrokerConfig>; routes: RouteConfig[] } {
-  if (rabbitmq !== undefined) {
-    return {
-      brokers: { rabbit: { adapter: 'rabbitmq', url: rabbitmq } },
-      routes: [{ preset: 'rabbitmq', broker: 'rabbit' }],
-    }
-  }
-  if (mqtt !== undefined) {
-    return { brokers: { mqtt: { adapter: 'mqtt', url: mqtt } }, routes: [{ preset: 'mqtt', broker: 'mqtt' }] }
-  }
-  return { brokers: { local: { adapter: 'memory' } }, routes: [{ preset: 'memory', broker: 'local' }] }
 }
 
 /** A broker without a known adapter is left out and told; that a route then misses it is no fault of the route. */
@@ -140,26 +148,12 @@ function describe(faults: readonly Fault[], source: Source | undefined, env: Env
     if (seen.has(identity)) continue
     seen.add(identity)
     const message = withoutSecrets(source?.redact(fault.message) ?? fault.message)
-    const outside = originOutside(fault, path, env, flags)
+    const outside = originOutside(fault.path, env, flags)
     const { line, col } = outside === undefined && source ? source.position(fault) : { line: 0, col: 0 }
     const where = outside ?? source?.where(fault) ?? 'configuration'
     lines.push({ order: line * 10_000 + col, text: `${where}: ${path === '' ? '' : `${path}: `}${message}` })
   }
   return lines.sort((a, b) => a.order - b.order).map(({ text }) => text)
-}
-
-/** The flag or the environment variable that a value came from; undefined = the file, or nowhere. */
-function originOutside({ path }: Fault, dotted: string, env: Environment, flags: Flags): string | undefined {
-  for (const name of ['host', 'port'] as const) {
-    if (FLAG_PATHS[name] === dotted && flags[name] !== undefined) return `--${name}`
-  }
-  const isEntry = path[0] === 'brokers' || path[0] === 'routes'
-  if (isEntry) {
-    const flag = URL_FLAGS.find((name) => flags[name] !== undefined)
-    return flag && `--${flag}`
-  }
-  const name = environmentName(path)
-  return path.length > 0 && env[name] !== undefined && env[name] !== '' ? `environment ${name}` : undefined
 }
 
 /** Whoever wrote the message: the user part of a URL is never shown. */

@@ -6,8 +6,11 @@
  */
 import convict from 'convict'
 import { FieldError } from '../broker/errors.ts'
-import { didYouMean, type Fault, type Path } from './errors.ts'
-import { isLeaf, type Leaf, scalars, type Tree, type Values } from './schema.ts'
+import { didYouMean } from '../broker/spelling.ts'
+import type { Fault, Path } from './errors.ts'
+import { isLeaf, type Leaf, type Tree, type Values } from './leaf.ts'
+import { isSecretName } from './mask.ts'
+import { scalars } from './schema.ts'
 import type { Environment } from './source.ts'
 
 const ENVIRONMENT_PREFIX = 'STOMP_BRIDGE'
@@ -64,7 +67,8 @@ function readLeaf(leaf: Leaf<unknown>, value: unknown, path: Path, faults: Fault
     return leaf.read(value)
   } catch (error) {
     if (!(error instanceof FieldError)) throw error
-    faults.push({ path, message: `${error.message}, not ${JSON.stringify(value)}` })
+    const shown = isSecretName(String(path.at(-1))) ? '' : `, not ${JSON.stringify(value)}`
+    faults.push({ path, message: `${error.message}${shown}` })
     return leaf.read(leaf.default)
   }
 }
@@ -77,7 +81,7 @@ function prune(tree: Readonly<Record<string, unknown>>, schema: Tree, path: Path
     const node = Object.hasOwn(schema, name) ? schema[name] : undefined
     const isGroup = typeof value === 'object' && value !== null && !Array.isArray(value)
     if (node === undefined) {
-      const known = path.length === 0 ? [...Object.keys(schema), 'brokers', 'routes'] : Object.keys(schema)
+      const known = path.length === 0 ? [...Object.keys(schema), 'brokers', 'routes', 'tests'] : Object.keys(schema)
       faults.push({ path: own, message: `unknown key${didYouMean(name, known)}`, key: true })
     } else if (isLeaf(node)) {
       if (value === null) faults.push({ path: own, message: 'has no value' })

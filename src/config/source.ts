@@ -7,9 +7,9 @@
  *   ${file:/path}     the content of a file without its last line break: a mounted secret
  *   $${               a plain ${
  */
-import { readFileSync } from 'node:fs'
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
 import type { Fault, Path } from './errors.ts'
+import { type Digests, Files } from './files.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -18,8 +18,11 @@ export class Source {
   readonly file: string
   /** The values, replaced; undefined when the file cannot be read or is no YAML. */
   readonly tree: unknown
+  /** The same, not replaced: `${RABBITMQ_PASSWORD}`. */
+  readonly written: unknown
   /** What is wrong with the text itself. */
   readonly faults: readonly Fault[]
+  readonly #files = new Files()
   readonly #lines = new LineCounter()
   readonly #document: Document.Parsed | undefined
   /** Texts that came from outside the file, and how each is written in it: what an error may show instead. */
@@ -31,7 +34,7 @@ export class Source {
     const faults: Fault[] = []
     this.faults = faults
     try {
-      this.#document = parseDocument(readFileSync(file, 'utf8'), {
+      this.#document = parseDocument(this.#files.read(file), {
         lineCounter: this.#lines,
         prettyErrors: false,
         stringKeys: true,
@@ -42,18 +45,29 @@ export class Source {
     }
     for (const { pos, message } of this.#document.errors) faults.push({ path: [], message, offset: pos[0] })
     if (faults.length > 0) return
-    this.#replace(env, faults)
     try {
+      this.written = this.#document.toJS()
+      this.#replace(env, faults)
       this.tree = this.#document.toJS()
     } catch (error) {
       faults.push({ path: [], message: reason(error) })
     }
   }
 
+  /** The file itself, and those that `${file:…}` named: what a change of would change the values. */
+  get files(): Digests {
+    return this.#files.digests
+  }
+
   /** `file:line:column` of a fault; of what is missing, that of the nearest thing around it. */
   where(fault: Fault): string {
     const { line, col } = this.position(fault)
     return `${this.file}:${line}:${col}`
+  }
+
+  /** `file:line` of a path, or of the nearest thing around it. */
+  line(path: Path): string {
+    return `${this.file}:${this.position({ path, message: '' }).line}`
   }
 
   /** 1-based; 1:1 for a file that could not be read. */
@@ -75,7 +89,7 @@ export class Source {
         if (key === 'key' || typeof node.value !== 'string' || !node.value.includes('${')) return
         node.value = node.value.replace(/\$(\$?)\{([^}]*)\}?/g, (whole, escaped: string, inside: string) => {
           if (escaped !== '') return whole.slice(1)
-          const value = lookUp(inside, whole, env)
+          const value = lookUp(inside, whole, env, this.#files)
           if (value.fault !== undefined) faults.push({ path: [], message: value.fault, offset: node.range?.[0] ?? 0 })
           else if (isTelling(value.text)) this.#secrets.set(value.text, whole)
           return value.text
@@ -104,7 +118,7 @@ export class Source {
   }
 }
 
-function lookUp(inside: string, whole: string, env: Environment): { text: string; fault?: string } {
+function lookUp(inside: string, whole: string, env: Environment, files: Files): { text: string; fault?: string } {
   const parts = /^(?:file:(.+)|([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?)$/s.exec(inside)
   if (parts === null || !whole.endsWith('}')) {
     return { text: whole, fault: `"${whole}" is none of \${VAR}, \${VAR:-default}, \${file:/path}` }
@@ -115,7 +129,7 @@ function lookUp(inside: string, whole: string, env: Environment): { text: string
     return value === undefined ? { text: '', fault: `environment variable ${name} is not set` } : { text: value }
   }
   try {
-    return { text: readFileSync(file, 'utf8').replace(/\r?\n$/, '') }
+    return { text: files.read(file).replace(/\r?\n$/, '') }
   } catch (error) {
     return { text: '', fault: `${whole} cannot be read: ${reason(error)}` }
   }

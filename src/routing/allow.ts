@@ -11,6 +11,7 @@
  * is refused by the adapter, and so is `retain:true` where the route does not say `retain: true`.
  */
 import { FieldError } from '../broker/errors.ts'
+import { didYouMean } from '../broker/spelling.ts'
 
 const FREE: ReadonlySet<string> = new Set(['durable', 'persistent', 'exclusive', 'retain'])
 
@@ -41,7 +42,8 @@ export function checkWords(grant: Grant, forms: ReadonlySet<string>, headers: Re
   for (const [index, word] of [...grant].entries()) {
     if (forms.has(word) || headers.has(word) || word === 'x-arguments') continue
     const known = [...forms, 'x-arguments', ...[...headers].filter((name) => !FREE.has(name)), 'all']
-    throw new FieldError(['allow', index], `"${word}" opens nothing here; words are ${known.join(', ')}`)
+    const hint = didYouMean(word, known)
+    throw new FieldError(['allow', index], `"${word}" opens nothing here; words are ${known.join(', ')}${hint}`)
   }
 }
 

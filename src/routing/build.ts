@@ -7,7 +7,7 @@ import { BrokerError, FieldError } from '../broker/errors.ts'
 import type { Field } from '../broker/schema.ts'
 import { allowedArguments, checkWords, type Grant, opens, readAllow } from './allow.ts'
 import { type Guards, readGuards, type Standard } from './guards.ts'
-import { overlaps } from './overlap.ts'
+import { permitFaults } from './overlap.ts'
 import { compilePattern, type PatternOptions } from './pattern.ts'
 import { standardPermit } from './permit.ts'
 import { type BasePolicy, commonFields, destinationFields, readPolicy } from './policy.ts'
@@ -27,10 +27,8 @@ export const routingFields = {
   presets: new Map<string, readonly Field[]>([...presets].map(([name, preset]) => [name, preset.fields])),
 } as const
 
-/** A route but for its index, and the entry of `routes:` that it comes from. */
-type Draft = Omit<Route, 'index'> & { readonly entry: number }
-
-type Made = Omit<Draft, 'entry'>
+/** A route but for its places. */
+type Made = Omit<Route, 'index' | 'entry'>
 
 /** How a bridge is placed, where that makes a difference to what routes open. */
 export interface Setting {
@@ -69,35 +67,14 @@ export function buildRoutes(
     // The routes of one preset break the same rule all together: once is enough.
     if (!faults.has(key)) faults.set(key, new FieldError(whole, rule))
   }
-  const drafts: Draft[] = entries.flatMap((entry, index) => {
-    const drafts = buildEntry(entry, brokers, failed, setting, (path, rule) => report(index, path, rule))
-    return drafts.map((draft) => ({ ...draft, entry: index }))
-  })
-  const routes = drafts.map(({ entry: _, ...draft }, index): Route => ({ index, ...draft }))
-  checkPermits(routes, (route, path, rule) => report(drafts[route.index]!.entry, path, rule))
+  const routes: Route[] = []
+  for (const [place, entry] of entries.entries()) {
+    const made = buildEntry(entry, brokers, failed, setting, (path, rule) => report(place, path, rule))
+    routes.push(...made.map((each, count) => ({ index: routes.length + count, entry: place, ...each })))
+  }
+  for (const { route, path, rule } of permitFaults(routes)) report(route.entry, path, rule)
   if (faults.size > 0) throw new AggregateError(faults.values(), 'routes have faults')
   return routes
-}
-
-/** PROMISES §5: "Two routes whose targets in one broker can overlap need equal `permit`, or the wider names `except:`". Both lines are told. */
-function checkPermits(
-  routes: readonly Route[],
-  report: (route: Route, path: readonly (string | number)[], rule: string) => void,
-): void {
-  for (const { earlier, later } of overlaps(routes)) {
-    for (const [route, other] of [[later, earlier] as const, [earlier, later] as const]) {
-      const rule = `can mean the same place as ${other.pattern} and has another permit: give both the same, or the wider one except: [the other's destination]`
-      report(route, [], `${route.pattern} ${rule}`)
-    }
-  }
-  for (const route of routes) {
-    for (const [index, pattern] of route.policy.except.entries()) {
-      const found = routes.some(
-        (other) => other !== route && other.pattern === pattern && other.broker === route.broker,
-      )
-      if (!found) report(route, ['except', index], `no other route of broker ${route.broker.name} has this destination`)
-    }
-  }
 }
 
 function buildEntry(
@@ -108,7 +85,10 @@ function buildEntry(
   report: Report,
 ): Made[] {
   const broker = findBroker(entry.broker, brokers, failed, report)
-  const base = readPolicy(entry, broker?.policyKeys ?? [], (fault) => report(fault.path, fault.message))
+  const standards = typeof entry.preset === 'string' ? presets.get(entry.preset)?.standard : undefined
+  const base = readPolicy({ ...standards, ...entry }, broker?.policyKeys ?? [], (fault) =>
+    report(fault.path, fault.message),
+  )
   const standard = { permit: standardPermit(setting.authenticates), originMatcher: setting.originMatcher }
   const preset = entry.preset
   if (preset !== undefined) {
@@ -190,7 +170,8 @@ function unfold(
   const grant =
     attempt(report, () => readAllow(entry.allow, broker.credentials === 'client' ? 'all' : new Set(preset.allow))) ??
     new Set<string>()
-  const routes = preset.routes(options)
+  const routes = attempt(report, () => preset.routes(options, broker.forms))
+  if (routes === undefined) return []
   // The fields of a preset are not in the file: the fault is one of its options, or that it was put before this broker.
   const misfit: Report = (path, rule) =>
     entry[path[0] ?? ''] === undefined
@@ -266,13 +247,27 @@ function isTopic(broker: Broker, adapter: AdapterRoute, names: readonly string[]
 /** A preset's options have the type of their default; those without one are the adapter's to check. */
 function readOptions(entry: RouteEntry, fields: readonly Field[], report: Report): Record<string, unknown> {
   const options: Record<string, unknown> = {}
-  for (const { name, default: standard } of fields) {
+  for (const { name, default: standard, values } of fields) {
     const value = entry[name] ?? standard
     if (value === undefined) continue
-    if (standard === undefined || (typeof value === typeof standard && value !== '')) options[name] = value
-    else report([name], typeof standard === 'boolean' ? 'must be true or false' : 'must be a name')
+    const rule = misread(value, standard, values)
+    // The rest is checked with the default.
+    options[name] = rule === undefined ? value : standard
+    if (rule !== undefined) report([name], rule)
   }
   return options
+}
+
+/** What is wrong with a value; undefined: nothing. */
+function misread(value: unknown, standard: unknown, values: Field['values'] = []): string | undefined {
+  if (standard === undefined) return undefined
+  if (values.length > 0) return values.includes(value as string) ? undefined : `must be ${values.join(' or ')}`
+  if (Array.isArray(standard)) {
+    const isList = Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string')
+    return isList ? undefined : 'must be a list of texts'
+  }
+  if (typeof value === typeof standard && value !== '') return undefined
+  return typeof standard === 'boolean' ? 'must be true or false' : 'must be a name'
 }
 
 /** The bridge's keys that this kind of broker reads its own way. */

@@ -18,11 +18,13 @@ export const guardFields: readonly Field[] = [
   },
   {
     name: 'except',
+    shape: 'texts',
     default: undefined,
     description: 'destinations of other routes, as written there: what they mean is theirs, and their permit decides',
   },
   {
     name: 'origins',
+    shape: 'texts',
     default: undefined,
     description: 'whose pages may use it, of those that may connect; not given: all',
   },
@@ -40,6 +42,7 @@ export const guardFields: readonly Field[] = [
   { name: 'maxBytes', default: undefined, unit: 'bytes', description: 'the largest body of a SEND' },
   {
     name: 'contentTypes',
+    shape: 'texts',
     default: undefined,
     description: 'what a SEND may carry, like [application/json, text/*]; its content-type header must then say so',
   },

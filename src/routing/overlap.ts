@@ -3,17 +3,44 @@
  * same `permit`, or the one that yields says `except:` with the other's pattern.
  */
 import { meets } from '../broker/space.ts'
+import { didYouMean } from '../broker/spelling.ts'
 import { arePermitsEqual } from './permit.ts'
 import type { Route } from './route.ts'
 
-export interface Overlap {
+/** What is wrong with a route beside others: the path is below its entry. */
+export interface PermitFault {
+  readonly route: Route
+  readonly path: readonly (string | number)[]
+  readonly rule: string
+}
+
+/** PROMISES §5: "Two routes whose targets in one broker can overlap need equal `permit`, or the wider names `except:`". Both lines are told. */
+export function permitFaults(routes: readonly Route[]): PermitFault[] {
+  const pairs = overlaps(routes).flatMap(({ earlier, later }) => [[later, earlier] as const, [earlier, later] as const])
+  const faults: PermitFault[] = pairs.map(([route, other]) => {
+    const rule = `can mean the same place as ${other.pattern} and has another permit: give both the same, or the wider one except: [the other's destination]`
+    return { route, path: [], rule: `${route.pattern} ${rule}` }
+  })
+  for (const route of routes) {
+    const others = routes.filter((other) => other !== route && other.broker === route.broker)
+    const patterns = others.map((other) => other.pattern)
+    for (const [index, pattern] of route.policy.except.entries()) {
+      if (patterns.includes(pattern)) continue
+      const rule = `no other route of broker ${route.broker.name} has this destination${didYouMean(pattern, patterns)}`
+      faults.push({ route, path: ['except', index], rule })
+    }
+  }
+  return faults
+}
+
+interface Overlap {
   /** Both patterns as written; neither yields to the other. */
   readonly earlier: Route
   readonly later: Route
 }
 
 /** Pairs that need a decision of the operator. */
-export function overlaps(routes: readonly Route[]): Overlap[] {
+function overlaps(routes: readonly Route[]): Overlap[] {
   return routes.flatMap((later, index) =>
     routes
       .slice(0, index)

@@ -35,7 +35,8 @@ export interface Pattern {
   format(variables: Variables, like?: string): string | undefined
 }
 
-interface Segment {
+/** What stands between two slashes of a pattern. */
+export interface Segment {
   readonly before: string
   /** undefined: `before` is the whole segment. */
   readonly name: string | undefined
@@ -51,7 +52,7 @@ export function compilePattern(
   path: readonly (string | number)[] = [],
   options: PatternOptions = {},
 ): Pattern {
-  const segments = parse(source, path)
+  const segments = segmentsOf(source, path)
   const names = segments.flatMap((segment) => segment.name ?? [])
   checkNames(source, names, segments, path)
   if (options.verbatim === true) return verbatimPattern(source, names, segments)
@@ -69,7 +70,8 @@ export function compilePattern(
   }
 }
 
-function parse(source: string, path: readonly (string | number)[]): Segment[] {
+/** Throws FieldError with `path` and the rule that the pattern breaks. */
+export function segmentsOf(source: string, path: readonly (string | number)[] = []): Segment[] {
   if (source === '' || source === '/') throw new FieldError(path, 'must not be empty')
   if (/[\s\x00-\x1f\x7f]/.test(source)) throw new FieldError(path, `"${source}" must not hold white space`)
   return source.split('/').map((text, index) => {

@@ -10,6 +10,7 @@
  * `user-name` is the user's name. A value that means more than itself in a name of the broker (`*`, `a.b`) never compares equal (PROMISES §5).
  */
 import { FieldError } from '../broker/errors.ts'
+import { didYouMean } from '../broker/spelling.ts'
 import type { Variables } from '../broker/template.ts'
 
 /** Who asks, so far as a permission looks. */
@@ -61,8 +62,7 @@ export function readPermit(value: unknown, names: readonly string[], standard: P
     const rule = readRule(value, names, ['permit'])
     return { send: rule, subscribe: rule }
   }
-  const strange = Object.keys(value).find((key) => key !== 'send' && key !== 'subscribe')
-  if (strange !== undefined) throw new FieldError(['permit', strange], 'must be send or subscribe')
+  refuseStrange(value, ['send', 'subscribe'], ['permit'])
   const { send, subscribe } = value
   return {
     send: send === undefined ? standard.send : readRule(send, names, ['permit', 'send']),
@@ -93,8 +93,7 @@ function readGrant(value: unknown, names: readonly string[], path: Path): Grant 
     return { ...AUTHENTICATED, user: kind === 'user' ? name : undefined, role: kind === 'role' ? name : undefined }
   }
   if (!isMapping(value)) throw new FieldError(path, 'must be a word like authenticated, or a mapping with where')
-  const strange = Object.keys(value).find((key) => !['user', 'role', 'where'].includes(key))
-  if (strange !== undefined) throw new FieldError([...path, strange], 'must be user, role or where')
+  refuseStrange(value, ['user', 'role', 'where'], path)
   if (Object.keys(value).length === 0) throw new FieldError(path, 'must not be empty: say anyone')
   return {
     who: 'authenticated',
@@ -102,6 +101,13 @@ function readGrant(value: unknown, names: readonly string[], path: Path): Grant 
     role: readName(value.role, [...path, 'role']),
     where: readWhere(value.where, names, [...path, 'where']),
   }
+}
+
+function refuseStrange(value: Readonly<Record<string, unknown>>, known: readonly string[], path: Path): void {
+  const strange = Object.keys(value).find((key) => !known.includes(key))
+  if (strange === undefined) return
+  const words = `${known.slice(0, -1).join(', ')} or ${known.at(-1)}`
+  throw new FieldError([...path, strange], `must be ${words}${didYouMean(strange, known)}`)
 }
 
 function readName(value: unknown, path: Path): string | undefined {
@@ -114,7 +120,8 @@ function readWhere(value: unknown, names: readonly string[], path: Path): Grant[
   if (!isMapping(value) || Object.keys(value).length === 0) throw new FieldError(path, 'must be variable: claim')
   return Object.entries(value).map(([variable, claim]) => {
     if (!names.includes(variable)) {
-      throw new FieldError([...path, variable], `{${variable}} is not a variable of the destination`)
+      const hint = didYouMean(variable, names)
+      throw new FieldError([...path, variable], `{${variable}} is not a variable of the destination${hint}`)
     }
     if (typeof claim !== 'string' || claim === '') throw new FieldError([...path, variable], 'must name a claim')
     return [variable, claim] as const
@@ -127,14 +134,17 @@ function readWhere(value: unknown, names: readonly string[], path: Path): Grant[
  * @param special characters with a meaning in names of the route's broker
  */
 export function permits(rule: Rule, who: Who, variables: Variables | undefined, special: string): boolean {
-  return rule.some((grant) => {
-    if (grant.who === 'authenticated' && who.name === undefined) return false
-    if (grant.user !== undefined && grant.user !== who.name) return false
-    if (grant.role !== undefined && !who.roles.has(grant.role)) return false
-    return grant.where.every(([variable, claim]) => {
-      const value = variables?.[variable]
-      return value !== undefined && isPlain(value, special) && claimsOf(who, claim).includes(value)
-    })
+  return rule.some((grant) => holds(grant, who, variables, special))
+}
+
+/** Whether this one grant of a rule holds; parameters as `permits`. */
+export function holds(grant: Grant, who: Who, variables: Variables | undefined, special: string): boolean {
+  if (grant.who === 'authenticated' && who.name === undefined) return false
+  if (grant.user !== undefined && grant.user !== who.name) return false
+  if (grant.role !== undefined && !who.roles.has(grant.role)) return false
+  return grant.where.every(([variable, claim]) => {
+    const value = variables?.[variable]
+    return value !== undefined && isPlain(value, special) && claimsOf(who, claim).includes(value)
   })
 }
 
@@ -151,12 +161,14 @@ function isEqual(one: Rule, other: Rule): boolean {
   return texts(one) === texts(other)
 }
 
-function claimsOf(who: Who, claim: string): readonly string[] {
+/** The user's values of a claim; none: he does not have it. */
+export function claimsOf(who: Who, claim: string): readonly string[] {
   if (claim === USER_NAME) return who.name === undefined ? [] : [who.name]
   return who.claims.get(claim) ?? []
 }
 
-function isPlain(value: string, special: string): boolean {
+/** Whether a value of a destination means nothing but itself in the names of a broker. */
+export function isPlain(value: string, special: string): boolean {
   for (const character of value) {
     if (special.includes(character) || character === '/' || character < ' ' || character === '\x7f') return false
   }

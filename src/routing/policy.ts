@@ -3,6 +3,7 @@
  */
 import { FieldError } from '../broker/errors.ts'
 import type { Field } from '../broker/schema.ts'
+import { didYouMean } from '../broker/spelling.ts'
 import { guardFields } from './guards.ts'
 import type { BatchPolicy, RoutePolicy, SlowPolicy } from './route.ts'
 
@@ -42,7 +43,7 @@ function mapping(
 ): Readonly<Record<string, unknown>> {
   if (!isMapping(value)) throw new FieldError([name], form)
   const strange = Object.keys(value).find((key) => !keys.includes(key))
-  if (strange !== undefined) throw new FieldError([name, strange], 'unknown key')
+  if (strange !== undefined) throw new FieldError([name, strange], `unknown key${didYouMean(strange, keys)}`)
   return value
 }
 
@@ -90,12 +91,14 @@ const LONGEST_HOLD_MS = 24 * 3600 * 1000
 const POLICY: readonly PolicyField[] = [
   {
     name: 'errors',
+    values: ['close', 'keep'],
     default: 'close',
     description: 'after the ERROR of one refused operation: close (as STOMP says) or keep the connection',
     rule: oneOf('close', 'keep'),
   },
   {
     name: 'onGap',
+    values: ['mark', 'close'],
     default: 'mark',
     description: 'when a recovery may have lost messages: mark the next one with bridge-gap:true, or close',
     rule: oneOf('mark', 'close'),
@@ -115,12 +118,14 @@ const POLICY: readonly PolicyField[] = [
   },
   {
     name: 'nack',
+    values: ['requeue', 'reject'],
     default: 'requeue',
     description: 'what NACK does without a requeue header: requeue, or reject (dead-letter or drop)',
     rule: oneOf('requeue', 'reject'),
   },
   {
     name: 'prefetch',
+    shape: 'number',
     default: undefined,
     description:
       'most unsettled messages of one subscription, 1-65535; not given: limits.prefetchAuto, limits.prefetchClient',
@@ -128,6 +133,7 @@ const POLICY: readonly PolicyField[] = [
   },
   {
     name: 'identity',
+    values: ['backend', 'public', 'off'],
     default: 'backend',
     description: 'who sees stomp-user and stomp-session: backend, public (browsers too) or off',
     rule: oneOf('backend', 'public', 'off'),
@@ -140,10 +146,13 @@ const POLICY: readonly PolicyField[] = [
   },
   {
     name: 'slow',
+    values: ['pause', 'drop-oldest', 'drop-newest', 'disconnect', 'conflate'],
     default: undefined,
     description:
       'a topic whose reader is too slow: disconnect (the default), drop-oldest, drop-newest, conflate, { conflate: <header> }; pause needs share: false',
-    fields: [{ name: 'conflate', default: undefined, description: 'the header whose newest value counts' }],
+    fields: [
+      { name: 'conflate', shape: 'text', default: undefined, description: 'the header whose newest value counts' },
+    ],
     rule: slowPolicy,
   },
   {
@@ -161,7 +170,7 @@ const POLICY: readonly PolicyField[] = [
 
 /** Options that every entry of `routes:` may have, a preset too. */
 export const commonFields: readonly Field[] = [
-  { name: 'broker', default: undefined, description: 'a name from brokers:' },
+  { name: 'broker', shape: 'text', default: undefined, description: 'a name from brokers:' },
   ...POLICY.map(({ rule: _, ...field }) => field),
   {
     name: 'allow',
@@ -173,9 +182,15 @@ export const commonFields: readonly Field[] = [
 
 /** Options of an entry with `destination`. */
 export const destinationFields: readonly Field[] = [
-  { name: 'destination', default: undefined, description: 'pattern: {name} is one segment, {name+} one or more' },
+  {
+    name: 'destination',
+    shape: 'text',
+    default: undefined,
+    description: 'pattern: {name} is one segment, {name+} one or more',
+  },
   {
     name: 'slash',
+    values: ['dot'],
     default: undefined,
     description: 'dot: the segments of {name+} are joined by dots (room/1 is room.1)',
   },

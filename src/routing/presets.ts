@@ -2,7 +2,9 @@
  * Presets: one line of `routes:` that stands for many. Pure data: which destinations there are, what each maps to in the words of its adapter,
  * and which word of `allow:` opens it. The forms of `rabbitmq` are those of RabbitMQ's Web STOMP plugin.
  */
+import type { Forms } from '../broker/broker.ts'
 import type { Field } from '../broker/schema.ts'
+import { spring } from './spring.ts'
 
 export interface PresetRoute {
   readonly destination: string
@@ -25,8 +27,14 @@ export interface Preset {
   readonly fields: readonly Field[]
   /** What is open on a broker with a service account when `allow` is not given. */
   readonly allow: readonly string[]
-  /** @param options the preset's own, with defaults filled in; of the type of their default, where they have one */
-  routes(options: Readonly<Record<string, unknown>>): readonly PresetRoute[]
+  /** What options of every route are here when they are not given, where that differs. */
+  readonly standard?: Readonly<Record<string, unknown>>
+  /**
+   * @param options the preset's own, with defaults filled in; of the type of their default, where they have one
+   * @param forms of the broker; only for a preset that fits several kinds
+   * @throws FieldError
+   */
+  routes(options: Readonly<Record<string, unknown>>, forms: Forms | undefined): readonly PresetRoute[]
 }
 
 const memory: Preset = {
@@ -46,8 +54,18 @@ const rabbitmq: Preset = {
       default: false,
       description: '/topic/room/1 is the routing key room.1, as Spring users write it',
     },
-    { name: 'mandatory', default: undefined, description: 'see the same option of a route on a rabbitmq broker' },
-    { name: 'persistent', default: undefined, description: 'see the same option of a route on a rabbitmq broker' },
+    {
+      name: 'mandatory',
+      shape: 'truth',
+      default: undefined,
+      description: 'see the same option of a route on a rabbitmq broker',
+    },
+    {
+      name: 'persistent',
+      values: ['with-receipt', 'as-sent'],
+      default: undefined,
+      description: 'see the same option of a route on a rabbitmq broker',
+    },
   ],
   allow: ['topic', 'queue', 'temp-queue'],
   routes({ topicExchange, slashTopics, ...sending }) {
@@ -96,12 +114,28 @@ const mqtt: Preset = {
     { name: 'group', default: 'stomp-bridge', description: 'the share name behind /queue: $share/<group>/…' },
     {
       name: 'send',
+      shape: 'truth',
       default: undefined,
       description: 'whether clients may SEND; not given: only while listening on loopback',
     },
-    { name: 'qos', default: undefined, description: 'see the same option of a route on an mqtt broker' },
-    { name: 'retain', default: undefined, description: 'see the same option of a route on an mqtt broker' },
-    { name: 'ack', default: undefined, description: 'see the same option of a route on an mqtt broker' },
+    {
+      name: 'qos',
+      values: [0, 1],
+      default: undefined,
+      description: 'see the same option of a route on an mqtt broker',
+    },
+    {
+      name: 'retain',
+      shape: 'truth',
+      default: undefined,
+      description: 'see the same option of a route on an mqtt broker',
+    },
+    {
+      name: 'ack',
+      values: ['deferred', 'emulate', 'refuse'],
+      default: undefined,
+      description: 'see the same option of a route on an mqtt broker',
+    },
     {
       name: 'ackTimeout',
       default: undefined,
@@ -138,4 +172,5 @@ export const presets: ReadonlyMap<string, Preset> = new Map([
   ['memory', memory],
   ['mqtt', mqtt],
   ['rabbitmq', rabbitmq],
+  ['spring', spring],
 ])

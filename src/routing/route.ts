@@ -4,6 +4,7 @@
  */
 import type { Route as AdapterRoute, Broker, Traits } from '../broker/broker.ts'
 import type { Variables } from '../broker/template.ts'
+import type { RouteTraffic } from '../broker/traffic.ts'
 import type { PatternOptions } from './pattern.ts'
 import type { Permit } from './permit.ts'
 
@@ -60,6 +61,10 @@ export interface RoutePolicy {
   readonly payload: PayloadRule | undefined
   /** Subscribers who want the same get it through one subscription at the broker. */
   readonly share: boolean
+  /** false: no shared subscription outlives its last subscriber, so that the broker knows who is there. Left out: as the fan-out says. */
+  readonly lingers?: boolean
+  /** Of destinations of users: what becomes of a SEND to somebody who has not subscribed. */
+  readonly absent?: 'ignore' | 'error'
   /** undefined: `disconnect` where subscriptions are shared, `pause` where they are the client's own. */
   readonly slow: SlowPolicy | undefined
   /** undefined: deliveries go out at the end of the turn that brings them. */
@@ -76,6 +81,8 @@ export interface PayloadRule {
 export interface Route {
   /** Position in the configuration's order, 0 …; presets are unfolded. */
   readonly index: number
+  /** Position in `routes:` of the entry that it comes from, 0 …; all routes of a preset have the same. */
+  readonly entry: number
   /** The destination pattern as written. */
   readonly pattern: string
   /** How the pattern is read, where it is not the plain way: `slash: dot`, and names that brokers make up. */
@@ -96,4 +103,6 @@ export interface Place {
   readonly variables: Variables
   /** Routes that own some of what this place means: who uses it must be permitted there too. */
   readonly owners: readonly Route[]
+  /** What passes through its route, counted. */
+  readonly traffic: RouteTraffic
 }

@@ -8,12 +8,13 @@
 import type { Broker } from '../broker/broker.ts'
 import { BrokerError } from '../broker/errors.ts'
 import { meets } from '../broker/space.ts'
+import { type RouteTraffic, TrafficBook } from '../broker/traffic.ts'
 import { exceptionsOf } from './overlap.ts'
 import { compilePattern, type Pattern } from './pattern.ts'
 import type { Place, Route } from './route.ts'
 
 /** Characters. AMQP's exchange and routing key have 255 bytes each, so that both fit even with every byte escaped. */
-const LONGEST = 2048
+export const LONGEST_DESTINATION = 2048
 
 /** Longer ones are resolved each time: a full cache then holds 4,096 × 512 characters. */
 const LONGEST_CACHED = 512
@@ -23,6 +24,7 @@ interface Compiled {
   readonly pattern: Pattern
   /** Routes to which this one yields. */
   readonly exceptions: readonly Route[]
+  readonly traffic: RouteTraffic
 }
 
 export class Router {
@@ -34,14 +36,16 @@ export class Router {
 
   /**
    * @param routes in the order of the configuration
+   * @param traffic where what passes is counted; left out: nobody reads it
    * @param cacheSize the most places remembered
    * @throws FieldError for a pattern that does not compile; routes made by buildRoutes have been checked
    */
-  constructor(routes: readonly Route[], cacheSize = 4096) {
+  constructor(routes: readonly Route[], traffic = new TrafficBook(), cacheSize = 4096) {
     this.#routes = routes.map((route) => ({
       route,
       pattern: compilePattern(route.pattern, [], route.reading),
       exceptions: exceptionsOf(route, routes),
+      traffic: traffic.route(route.broker.name, route.pattern),
     }))
     this.#half = Math.max(1, cacheSize >> 1)
   }
@@ -90,18 +94,18 @@ export class Router {
   }
 
   #find(written: string): Place | undefined {
-    if (written.length > LONGEST) {
-      throw new BrokerError('bad-destination', `a destination has at most ${LONGEST} characters`)
+    if (written.length > LONGEST_DESTINATION) {
+      throw new BrokerError('bad-destination', `a destination has at most ${LONGEST_DESTINATION} characters`)
     }
     // A header's value is a slice that keeps its whole frame's head in memory: what is remembered must be a string of its own.
     const destination = Buffer.from(written).toString()
-    for (const { route, pattern, exceptions } of this.#routes) {
+    for (const { route, pattern, exceptions, traffic } of this.#routes) {
       const variables = pattern.match(destination)
       if (variables === undefined) continue
       const target = route.adapter.target(variables)
       const space = route.adapter.spaceOf(target)
       const owners = exceptions.filter((other) => meets(other.adapter.space, space))
-      return { destination, route, target, traits: route.broker.traits(target), variables, owners }
+      return { destination, route, target, traits: route.broker.traits(target), variables, owners, traffic }
     }
     return undefined
   }

@@ -20,6 +20,12 @@ export class FakeHost implements Host {
     return this.#stop.signal
   }
 
+  hangUp: () => void = () => {}
+
+  onHangup(reload: () => void): void {
+    this.hangUp = reload
+  }
+
   onCrash(): void {}
 
   stopNow(): void {

@@ -57,6 +57,23 @@ test('SIGINT ends it too', async () => {
   expect(await ended).toBe(0)
 })
 
+test('SIGHUP ends nothing: the configuration is read again', async () => {
+  const { child, ended } = start()
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const says = async (msg: string): Promise<void> => {
+    for (;;) {
+      const { value, done } = await lines.next()
+      if (done === true) throw new Error(`it ended before it said: ${msg}`)
+      if (JSON.parse(value).msg === msg) return
+    }
+  }
+  await says('listening')
+  child.kill('SIGHUP')
+  await says('configuration read again: nothing has changed')
+  child.kill('SIGTERM')
+  expect(await ended).toBe(0)
+})
+
 test('a second signal ends it at once', async () => {
   const { child, ended } = start([], { STOMP_BRIDGE_DRAIN_GRACE: '1h' })
   const { websocket } = await listening(child)

@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 async function check(yaml: string, env: Record<string, string> = {}) {
   const file = join(folder, 'bridge.yaml')
   writeFileSync(file, yaml)
-  const loaded = await loadAndCheck({ command: 'check', file, flags: {} }, new FakeHost(env))
+  const loaded = await loadAndCheck({ command: 'check', file, flags: {}, words: [], given: {} }, new FakeHost(env))
   const lines = loaded.describe(loaded.faults).map((line) => line.replace(`${folder}/`, ''))
   return { config: loaded.config, lines, places: lines.map((line) => line.split(': ', 2).join(' ')) }
 }

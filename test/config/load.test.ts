@@ -49,7 +49,7 @@ test('without a file: the memory broker on loopback', () => {
       trustedProxies: [],
       tls: undefined,
     },
-    ops: { enabled: true, host: '127.0.0.1', port: 15680 },
+    ops: { enabled: true, host: '127.0.0.1', port: 15680, token: [] },
     auth: { anonymous: undefined, chain: [] },
     limits: {
       dryRun: false,
@@ -84,13 +84,33 @@ test('without a file: the memory broker on loopback', () => {
       prefetchBytes: 8_388_608,
       unsubscribeGraceMs: 10_000,
     },
+    user: {
+      broker: undefined,
+      absent: 'ignore',
+      permit: { send: ['nobody'], subscribe: ['anyone'] },
+      errors: 'close',
+      onGap: 'mark',
+      identity: 'backend',
+      holdMs: 30_000,
+    },
+    events: {
+      broker: undefined,
+      permit: { subscribe: ['nobody'] },
+      aliveMs: 10_000,
+      queue: 10_000,
+      http: undefined,
+    },
     heartbeat: { outgoingMs: 10_000, incomingMs: 10_000 },
-    drain: { graceMs: 10_000, spreadMs: 5000 },
+    drain: { delayMs: 0, graceMs: 10_000, spreadMs: 5000 },
+    reload: { watch: true },
+    tracing: { enabled: 'auto' },
     log: { level: 'info', format: 'auto' },
+    unmapped: 'error',
     outage: { maxMs: 0 },
     fanout: { lingerMs: 5000 },
     brokers: { local: { adapter: 'memory' } },
     routes: [{ preset: 'memory', broker: 'local' }],
+    tests: [],
   })
 })
 

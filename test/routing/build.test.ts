@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { FieldError } from '../../src/broker/errors.ts'
 import { buildRoutes, type RouteEntry } from '../../src/routing/build.ts'
-import { describeRoutes } from '../../src/routing/describe.ts'
+import { routeFacts } from '../../src/routing/describe.ts'
 import type { Place } from '../../src/routing/route.ts'
 import { Router } from '../../src/routing/router.ts'
 import { FakeBroker as ScriptedBroker } from '../support/broker.ts'
@@ -273,12 +273,14 @@ describe('preset rabbitmq', () => {
   })
 
   test('the start-up page says what is closed', () => {
-    const lines = describeRoutes(preset({ preset: 'rabbitmq' }).routes)
-    expect(lines.filter((line) => line.includes('closed')).map((line) => line.split(' ')[0])).toEqual([
-      '/exchange/{exchange}',
-      '/exchange/{exchange}/{key}',
-      '/amq/queue/{name}',
-      '/reply-queue/{name+}',
+    const facts = preset({ preset: 'rabbitmq' }).routes.map(routeFacts)
+    const closed = facts.filter(({ send, subscribe }) => subscribe === 'closed' && send !== 'anyone')
+    expect(closed.map(({ destination, send, opener }) => [destination, send, opener])).toEqual([
+      ['/exchange/{exchange}', 'closed', 'allow: [exchange]'],
+      ['/exchange/{exchange}/{key}', 'closed', 'allow: [exchange]'],
+      ['/amq/queue/{name}', 'closed', 'allow: [amq-queue]'],
+      ['/temp-queue/{name}', 'closed', undefined],
+      ['/reply-queue/{name+}', 'reply-to', 'allow: [reply-queue]'],
     ])
   })
 })

@@ -47,7 +47,16 @@ export class FakeBroker implements Broker<string> {
       special: '.*#',
       arguments: this.#arguments,
       summary: `name ${source}`,
+      describe(target, verb) {
+        if (verb === 'send' && target.includes('*')) throw new BrokerError('bad-destination', 'it names many')
+        return `name ${target}`
+      },
+      receipt: () => 'the fake has it',
     }
+  }
+
+  isSame(one: string, other: string): boolean {
+    return one === other
   }
 
   traits(target: string): Traits {

@@ -1,7 +1,6 @@
 /** From destinations to places and back: order, wildcards, separators, bounds. */
 import { expect, test } from 'vitest'
 import { buildRoutes, type RouteEntry } from '../../src/routing/build.ts'
-import { describeRoutes } from '../../src/routing/describe.ts'
 import { Router } from '../../src/routing/router.ts'
 import { FakeBroker } from './fake-broker.ts'
 
@@ -94,7 +93,7 @@ test('places are remembered, and the same while they are', () => {
 
 test('a flood of destinations does not push out a busy one, nor fill the memory', () => {
   const { a, routes } = house({ destination: '/queue/{name}', broker: 'a', name: '{name}' })
-  const router = new Router(routes, 8)
+  const router = new Router(routes, undefined, 8)
   const busy = router.resolve('/queue/busy')
   for (let count = 0; count < 1000; count++) {
     router.resolve(`/queue/${count}`)
@@ -110,12 +109,4 @@ test('a long destination is resolved each time', () => {
   const long = `/queue/${'x'.repeat(600)}`
   expect(router.resolve(long)).toEqual(router.resolve(long))
   expect(a.targets).toBe(2)
-})
-
-test('the start-up page has one aligned line a route', () => {
-  const { routes } = house(
-    { destination: '/topic/{key}', broker: 'a', name: '{key}' },
-    { destination: '/q/{name}', broker: 'b', name: 'q.{name}' },
-  )
-  expect(describeRoutes(routes)).toEqual(['/topic/{key}  a  name {key}', '/q/{name}     b  name q.{name}'])
 })
