@@ -21,18 +21,22 @@ export interface AdmissionLimits {
 
 export type Limit = 'connections' | 'connectionsPerIp' | 'connectRate' | 'connectRatePerIp'
 
+const ALL = ['connections', 'connectionsPerIp', 'connectRate', 'connectBurst', 'connectRatePerIp'] as const
+
 /** Entries before the first look for those that may be forgotten. */
 const SWEEP_FROM = 4_096
 
 interface Site {
   open: number
-  readonly arrivals: TokenBucket | undefined
+  /** The limits that its bucket was made for: another object calls for another one. */
+  of: AdmissionLimits
+  arrivals: TokenBucket | undefined
 }
 
 export class Admission {
-  readonly #limits: AdmissionLimits
+  #limits: AdmissionLimits
   readonly #now: () => number
-  readonly #arrivals: TokenBucket | undefined
+  #arrivals: TokenBucket | undefined
   readonly #sites = new Map<string, Site>()
   #sweepAt = SWEEP_FROM
   #open = 0
@@ -41,8 +45,14 @@ export class Admission {
   constructor(limits: AdmissionLimits, now: () => number) {
     this.#limits = limits
     this.#now = now
-    const { connectRate, connectBurst } = limits
-    if (connectRate > 0) this.#arrivals = new TokenBucket(connectRate, connectBurst, now())
+    this.#arrivals = this.#bucketOfAll()
+  }
+
+  /** Hold for those who come from now on. */
+  set limits(limits: AdmissionLimits) {
+    if (ALL.every((name) => limits[name] === this.#limits[name])) return
+    this.#limits = limits
+    this.#arrivals = this.#bucketOfAll()
   }
 
   /** Connections inside. */
@@ -84,13 +94,30 @@ export class Admission {
 
   #site(key: string): Site {
     const known = this.#sites.get(key)
-    if (known !== undefined) return known
+    if (known !== undefined) return this.#current(known)
     if (this.#sites.size >= this.#sweepAt) this.#sweep()
-    const { connectRatePerIp: rate, connectionsPerIp, connectBurst } = this.#limits
-    const burst = connectionsPerIp > 0 ? connectionsPerIp : connectBurst
-    const site = { open: 0, arrivals: rate > 0 ? new TokenBucket(rate, burst, this.#now()) : undefined }
+    const site = { open: 0, of: this.#limits, arrivals: this.#bucketOfOne() }
     this.#sites.set(key, site)
     return site
+  }
+
+  #current(site: Site): Site {
+    if (site.of === this.#limits) return site
+    site.of = this.#limits
+    site.arrivals = this.#bucketOfOne()
+    return site
+  }
+
+  #bucketOfAll(): TokenBucket | undefined {
+    const { connectRate, connectBurst } = this.#limits
+    return connectRate > 0 ? new TokenBucket(connectRate, connectBurst, this.#now()) : undefined
+  }
+
+  #bucketOfOne(): TokenBucket | undefined {
+    const { connectRatePerIp: rate, connectionsPerIp, connectBurst } = this.#limits
+    return rate > 0
+      ? new TokenBucket(rate, connectionsPerIp > 0 ? connectionsPerIp : connectBurst, this.#now())
+      : undefined
   }
 
   /** Forgets whoever has left and come seldom; work and memory stay in proportion to those who have not. */

@@ -1,5 +1,5 @@
 /** What the listener says in HTTP to whoever may not come in, or asks for something else. Decides nothing. */
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 /** Seconds after which a refused client may come back: not sooner than another replica has taken over. */
@@ -7,24 +7,38 @@ const RETRY_AFTER_S = 5
 /** Milliseconds: an answer that the peer doesn't read is given up. */
 const REFUSAL_MS = 2_000
 
-/** Writes an answer with this status on a bare socket, and closes it. 429 and 503 say when to come back. Owns the socket from then on. */
-export function refuse(socket: Duplex, status: number): void {
+/**
+ * Writes an answer with this status on a bare socket, and closes it. 429 and 503 say when to come back. Owns the socket from then on.
+ * @param allow methods, for a 405, which then says nothing else
+ */
+export function refuse(socket: Duplex, status: number, allow?: string): void {
   const late = setTimeout(() => socket.destroy(), REFUSAL_MS)
   socket.on('error', () => socket.destroy())
   socket.once('finish', () => socket.destroy())
   socket.once('close', () => clearTimeout(late))
-  const text = `${STATUS_CODES[status]}\n`
+  const text = allow === undefined ? `${STATUS_CODES[status]}\n` : ''
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       'Connection: close',
-      'Content-Type: text/plain; charset=utf-8',
+      allow === undefined ? 'Content-Type: text/plain; charset=utf-8' : `Allow: ${allow}`,
       `Content-Length: ${text.length}`,
       ...(status === 503 || status === 429 ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
       '',
       text,
     ].join('\r\n'),
   )
+}
+
+/** Answers a request with the name of this status, and closes its connection: what is left of the request is not read. */
+export function answerWith(response: ServerResponse, status: number, headers: OutgoingHttpHeaders = {}): void {
+  response.writeHead(status, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    Connection: 'close',
+    ...(status === 503 || status === 429 ? { 'Retry-After': RETRY_AFTER_S } : {}),
+    ...headers,
+  })
+  response.end(`${STATUS_CODES[status]}\n`)
 }
 
 /** Answers a request that asks for no upgrade: nothing here speaks plain HTTP. */

@@ -12,7 +12,7 @@ interface Addressed {
 }
 
 export class Doorstep implements Disposable {
-  readonly #most: number
+  #most: number
   readonly #evicted: (remote: string) => boolean
   /** In the order they came. By peer, since a TLS socket does not tell which bare one is below it. */
   readonly #sockets = new Map<string, Duplex>()
@@ -24,6 +24,11 @@ export class Doorstep implements Disposable {
   constructor(most: number, evicted: (remote: string) => boolean) {
     this.#most = most
     this.#evicted = evicted
+  }
+
+  /** Another bound, for those who come from now on. */
+  set most(most: number) {
+    this.#most = most
   }
 
   get size(): number {
@@ -45,6 +50,22 @@ export class Doorstep implements Disposable {
   remove(socket: Addressed): void {
     const key = keyOf(socket)
     if (key !== undefined) this.#sockets.delete(key)
+  }
+
+  /**
+   * It is busy with a request: it cannot be the oldest until what is returned is called; then it is the youngest.
+   * @returns to be called once, also when it has gone
+   */
+  lend(socket: Addressed): () => void {
+    const key = keyOf(socket)
+    const found = key === undefined ? undefined : this.#sockets.get(key)
+    if (key === undefined || found === undefined) return () => {}
+    this.#sockets.delete(key)
+    return () => {
+      if (found.destroyed) return
+      if (this.#most > 0 && this.#sockets.size >= this.#most) this.#evict()
+      this.#sockets.set(key, found)
+    }
   }
 
   /** Drops them all. */

@@ -6,47 +6,35 @@
  * Knows nothing of frames, sessions or WebSocket's own handshake. Who may come in is decided here and nowhere else, before a byte
  * of the client reaches a transport.
  */
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { SecureContextOptions } from 'node:tls'
 import { canonical } from '../broker/address.ts'
 import type { Clock } from '../broker/clock.ts'
-import { Admission, type AdmissionLimits, type Limit } from './admission.ts'
-import { answerPlainly, refuse } from './answers.ts'
+import { answerPlainly, answerWith, refuse } from './answers.ts'
 import { Doorstep } from './doorstep.ts'
-import { Gate, type GateOptions, quoted } from './origins.ts'
-import { type Refusal, type RefusalNote, Refusals } from './refusals.ts'
-import { type Peer, trusting } from './remote.ts'
+import { Entrance, type EntranceOptions } from './entrance.ts'
+import { Inside } from './inside.ts'
+import { Mounts } from './mounts.ts'
+import { quoted } from './origins.ts'
+import { type RefusalCounts, type RefusalNote, Refusals } from './refusals.ts'
+import type { Peer } from './remote.ts'
+import { bound, serverFor } from './server.ts'
+import { originOf, type Service, type Visit } from './service.ts'
 import { Certificate, type CertificateNote, type TlsOptions } from './tls.ts'
 
-export type { Refusal, RefusalNote } from './refusals.ts'
+export type { DoorLimits, EntranceOptions } from './entrance.ts'
+export type { Refusal, RefusalCounts, RefusalNote } from './refusals.ts'
 
-export interface ListenOptions extends GateOptions {
+export interface ListenOptions extends EntranceOptions {
   /** An address or a name of this machine. */
   readonly host: string
   /** 0 = any free port; `Listener.port` tells which. */
   readonly port: number
-  /** Reverse proxies whose X-Forwarded headers are believed, as `trusting` takes them. */
-  readonly trustedProxies: readonly string[]
   /** undefined: plain HTTP. */
   readonly tls: TlsOptions | undefined
-  readonly limits: DoorLimits
   /** TCP's own probes find a peer that vanished without a word: for when nobody pings what is silent. Default true; costs four system calls each. */
   readonly probes?: boolean
-}
-
-export interface DoorLimits extends AdmissionLimits {
-  /**
-   * Sockets that have not come in yet, over all addresses; at the bound the oldest of them is dropped. More than the kernel hands over at once
-   * (4,096), or a stampede of honest clients would push itself out before a byte of it is read. 0 = no limit.
-   */
-  readonly handshakes: number
-  /** Milliseconds a client may take for its TLS handshake, and again to send the head of its request. */
-  readonly handshakeTimeoutMs: number
-  /** What is over a number above is counted and told, and comes in all the same. Times are kept. */
-  readonly dryRun: boolean
 }
 
 /**
@@ -67,77 +55,51 @@ export interface Listener extends AsyncDisposable {
   /** `ws://127.0.0.1:15674`, with TLS `wss://…`; a mount's path can be appended. */
   readonly address: string
   readonly port: number
-  /** Upgraded connections that are open. */
+  /** Upgraded connections, and what services count as one, that are open. */
   readonly connections: number
   /** Sockets that have not come in: amid their handshake, or refused and leaving. */
   readonly handshakes: number
-  /** How often each reason turned somebody away, or with `dryRun` would have; counted from the start. */
-  readonly refusals: Readonly<Record<Refusal, number>>
-  /** From now on every upgrade gets 503 with Retry-After; open connections go on. Idempotent. */
+  /** How often each reason turned somebody away, or with `dryRun` would have. */
+  readonly refusals: RefusalCounts
+  /**
+   * Other rules for those who come from now on; connections stay. `limits.handshakeTimeoutMs` is that of the beginning for as long as the port is
+   * bound.
+   */
+  adopt(options: EntranceOptions): void
+  /** From now on whoever is new gets 503 with Retry-After; open connections go on. Idempotent. */
   stopAccepting(): void
+  /** Resolves when none of `connections` is open. */
+  whenEmpty(): Promise<void>
   /** Closes the port and drops what is still connected. Idempotent. */
   [Symbol.asyncDispose](): Promise<void>
 }
-
-/** Milliseconds of silence before the first probe. */
-const KEEPALIVE_MS = 60_000
-/** Connections that the kernel keeps for us while we are busy: when a bridge comes back, so do all its clients. The system may allow fewer. */
-const BACKLOG = 4_096
 
 /**
  * Binds the port and resolves once it listens. Rejects with Node's own error (`EADDRINUSE`, `EACCES`, `ENOTFOUND`) or TlsFault, holding nothing.
  *
  * @param mounts path → transport; a path matches exactly, whatever the query string
+ * @param services path → what answers there, and at all paths below that are not in `mounts`
  */
 export async function listen(
   options: ListenOptions,
   mounts: Readonly<Record<string, Upgrade>>,
   observer: ListenObserver,
   clock: Clock,
+  services: Readonly<Record<string, Service>> = {},
 ): Promise<Listener> {
   const { tls } = options
   const certificate = tls && new Certificate(tls, clock, (note) => observer.certificate(note))
-  const { server, renew } = serverFor(options, certificate)
+  const { server, renew } = serverFor(options, certificate, Object.keys(services).length > 0)
   await bound(server, options)
   certificate?.watch(renew)
-  return new HttpListener({ server, certificate, options, mounts: new Map(Object.entries(mounts)), observer, clock })
-}
-
-interface ServerOfItsKind {
-  readonly server: Server
-  /** Handshakes from now on use this certificate. */
-  renew(context: Readonly<SecureContextOptions>): void
-}
-
-function serverFor({ limits, probes = true }: ListenOptions, certificate: Certificate | undefined): ServerOfItsKind {
-  const { handshakeTimeoutMs } = limits
-  const options: ServerOptions = {
-    headersTimeout: handshakeTimeoutMs,
-    requestTimeout: handshakeTimeoutMs,
-    connectionsCheckingInterval: Math.min(1_000, handshakeTimeoutMs),
-    keepAlive: probes,
-    keepAliveInitialDelay: KEEPALIVE_MS,
-  }
-  if (certificate === undefined) return { server: createServer(options), renew() {} }
-  const server = createTlsServer({ ...options, ...certificate.context, handshakeTimeout: handshakeTimeoutMs })
-  return { server, renew: (context) => server.setSecureContext(context) }
-}
-
-function bound(server: Server, { host, port }: ListenOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ host, port, backlog: BACKLOG }, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
+  return new HttpListener({ server, certificate, options, mounts: new Mounts(mounts, services), observer, clock })
 }
 
 interface Parts {
   readonly server: Server
   readonly certificate: Certificate | undefined
   readonly options: ListenOptions
-  readonly mounts: ReadonlyMap<string, Upgrade>
+  readonly mounts: Mounts
   readonly observer: ListenObserver
   readonly clock: Clock
 }
@@ -146,13 +108,10 @@ class HttpListener implements Listener {
   readonly address: string
   readonly port: number
   readonly #parts: Parts
-  readonly #peerOf: (request: IncomingMessage, tls: boolean) => Peer
-  readonly #gate: Gate
-  readonly #admission: Admission
+  readonly #entrance: Entrance
   readonly #doorstep: Doorstep
   readonly #refusals: Refusals
-  readonly #inside = new Set<Duplex>()
-  #accepting = true
+  readonly #inside = new Inside()
   #closed: Promise<void> | undefined
 
   constructor(parts: Parts) {
@@ -162,10 +121,8 @@ class HttpListener implements Listener {
     const scheme = certificate === undefined ? 'ws' : 'wss'
     this.address = `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`
     this.#parts = parts
-    this.#peerOf = trusting(options.trustedProxies)
-    this.#gate = new Gate(options, canonical(address) ?? address)
-    this.#admission = new Admission(options.limits, () => clock.now())
     this.#refusals = new Refusals((note) => observer.refused(note), clock)
+    this.#entrance = new Entrance(options, canonical(address) ?? address, this.#refusals, clock)
     this.#doorstep = new Doorstep(options.limits.handshakes, (remote) => this.#crowded(remote))
     server.on('error', (cause) => observer.failed(cause))
     server.on('connection', (socket) => this.#doorstep.add(socket))
@@ -176,87 +133,77 @@ class HttpListener implements Listener {
   }
 
   get connections(): number {
-    return this.#admission.open
+    return this.#entrance.open
   }
 
   get handshakes(): number {
     return this.#doorstep.size
   }
 
-  get refusals(): Readonly<Record<Refusal, number>> {
-    return this.#refusals.counts
+  get refusals(): RefusalCounts {
+    return this.#refusals
+  }
+
+  adopt(options: EntranceOptions): void {
+    this.#entrance.adopt(options)
+    this.#doorstep.most = options.limits.handshakes
   }
 
   stopAccepting(): void {
-    this.#accepting = false
+    this.#entrance.close()
+  }
+
+  whenEmpty(): Promise<void> {
+    return this.#inside.whenEmpty()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
-      const { server, certificate } = this.#parts
+      const { server, certificate, mounts } = this.#parts
       certificate?.[Symbol.dispose]()
       server.close(() => {
         this.#refusals[Symbol.dispose]()
         resolve()
       })
+      mounts[Symbol.dispose]()
       server.closeAllConnections()
       this.#doorstep[Symbol.dispose]()
-      for (const socket of this.#inside) socket.destroy()
+      this.#inside[Symbol.dispose]()
     })
     return this.#closed
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const peer = this.#peerOf(request, this.#parts.certificate !== undefined)
+    const peer = this.#entrance.peerOf(request, this.#parts.certificate !== undefined)
     if (peer.remote === '') return void socket.destroy()
-    const status = this.#refusal(request, peer)
-    if (status !== undefined) {
-      refuse(socket, status)
+    const upgrade = this.#parts.mounts.upgradeAt(pathOf(request))
+    const place = this.#place(request, peer, upgrade)
+    if (typeof place === 'number') {
+      refuse(socket, place)
       return
     }
-    const leave = this.#admission.enter(peer.remote)
     this.#doorstep.remove(request.socket)
-    this.#inside.add(socket)
-    socket.once('close', () => {
-      this.#inside.delete(socket)
-      leave()
-    })
+    this.#inside.add(socket, place)
     try {
-      this.#parts.mounts.get(pathOf(request))?.(request, socket, head, peer.remote)
+      upgrade?.(request, socket, head, peer.remote)
     } catch (cause) {
       this.#parts.observer.failed(cause)
       socket.destroy()
     }
   }
 
-  /** The status of the answer; undefined: come in. */
-  #refusal(request: IncomingMessage, peer: Peer): number | undefined {
-    const path = pathOf(request)
-    const no = (reason: Refusal, hint: string, status: number): number => {
-      this.#refusals.add(reason, peer.remote, hint)
-      return status
+  /** What gives the place back, or the status of the answer. */
+  #place(request: IncomingMessage, peer: Peer, upgrade: Upgrade | undefined): number | (() => void) {
+    if (upgrade === undefined) {
+      this.#refusals.add('path', peer.remote, `nothing is mounted at ${quoted(pathOf(request))}`)
+      return 404
     }
-    if (!this.#parts.mounts.has(path)) return no('path', `nothing is mounted at ${quoted(path)}`, 404)
-    const unwelcome = this.#gate.check(request.headers.origin, peer)
-    if (unwelcome !== undefined) return no(unwelcome.reason, unwelcome.hint, 403)
-    if (!this.#accepting) return no('draining', 'shutting down', 503)
-    const limit = this.#admission.refusal(peer.remote)
-    return limit === undefined ? undefined : this.#over(limit, peer.remote)
-  }
-
-  /** RFC 6585 §4: 429 "indicates that the user has sent too many requests in a given amount of time"; what concerns all is 503. */
-  #over(limit: Limit, remote: string): number | undefined {
-    const { limits } = this.#parts.options
-    const ofOne = limit === 'connectionsPerIp' || limit === 'connectRatePerIp'
-    const proxy = ofOne ? '; is it a proxy? Then it belongs into listen.trustedProxies' : ''
-    this.#refusals.add(limit, remote, `limits.${limit} is ${limits[limit]}${proxy}`, !limits.dryRun)
-    if (limits.dryRun) return undefined
-    return ofOne ? 429 : 503
+    return this.#entrance.unwelcome(request.headers.origin, peer) ?? this.#entrance.place(peer)
   }
 
   /** The oldest on the doorstep is one too many. */
   #crowded(remote: string): boolean {
-    const { handshakes, dryRun } = this.#parts.options.limits
+    const { handshakes, dryRun } = this.#entrance.limits
     const hint = `limits.handshakes is ${handshakes}: the oldest that had not come in was dropped`
     this.#refusals.add('handshakes', canonical(remote) ?? '', hint, !dryRun)
     return !dryRun
@@ -285,7 +232,34 @@ class HttpListener implements Listener {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    answerPlainly(response, this.#parts.mounts.has(pathOf(request)))
+    const url = pathOf(request)
+    const { mounts, certificate } = this.#parts
+    const [service, path] = mounts.serviceAt(url) ?? []
+    if (service === undefined || path === undefined) {
+      answerPlainly(response, mounts.upgrades(url))
+      return
+    }
+    const peer = this.#entrance.peerOf(request, certificate !== undefined)
+    if (peer.remote === '') return void response.destroy()
+    // What it is asked may take long to answer; nobody is put out for that.
+    response.once('close', this.#doorstep.lend(request.socket))
+    const status = this.#entrance.unwelcome(originOf(request, peer), peer)
+    if (status !== undefined) answerWith(response, status)
+    else this.#serve(service, { request, response, path, peer })
+  }
+
+  #serve(service: Service, asked: Pick<Visit, 'request' | 'response' | 'path' | 'peer'>): void {
+    const { ancestors, isOpen } = this.#entrance
+    const enter = (): number | (() => void) => {
+      const place = this.#entrance.place(asked.peer)
+      return typeof place === 'number' ? place : this.#inside.hold(place)
+    }
+    try {
+      service.answer({ ...asked, ancestors, accepting: isOpen, enter })
+    } catch (cause) {
+      this.#parts.observer.failed(cause)
+      asked.response.destroy()
+    }
   }
 }
 

@@ -56,19 +56,52 @@ function isBelow(hostname: string, suffix: string): boolean {
 /** A name, or an IP address in brackets when it is version 6, and a port. Anything a URL could hide in (`@`, `/`) does not match. */
 const HOST = /^(?:\[([0-9a-f:.]+)\]|([^\s:@/?#\\[\]]+))(?::\d{1,5})?$/i
 
+/**
+ * Against DNS rebinding: a page whose own name suddenly resolves to this machine sends that name as Host. An IP literal or localhost cannot be
+ * re-bound.
+ * @param hosts names without port, in any case
+ * @returns whether a Host header is an IP literal, localhost, or one of them
+ */
+export function hostMatcher(hosts: readonly string[]): (host: string | undefined) => boolean {
+  const known = new Set(hosts.map((name) => name.toLowerCase()))
+  return (host) => {
+    const name = hostName(host)
+    return name === 'localhost' || isIP(name) !== 0 || known.has(name)
+  }
+}
+
+/** The name without its port, in lower case; '' for what is none. */
+function hostName(host: string | undefined): string {
+  const parts = HOST.exec(host ?? '')
+  return (parts?.[1] ?? parts?.[2] ?? '').toLowerCase()
+}
+
 /** Decides by the headers of a request who may come in. */
 export class Gate {
   readonly #allows: (origin: string) => boolean
-  readonly #hosts: ReadonlySet<string>
+  readonly #knows: (host: string | undefined) => boolean
   readonly #missing: boolean
   readonly #loopback: boolean
+  readonly #ancestors: string
 
   /** @param bound the address that the port is bound to */
   constructor({ origins, hosts, missingOrigin }: GateOptions, bound: string) {
     this.#allows = originMatcher(origins)
-    this.#hosts = new Set(hosts.map((name) => name.toLowerCase()))
+    this.#knows = hostMatcher(hosts)
     this.#missing = missingOrigin
     this.#loopback = isLoopback(bound)
+    const own = this.#loopback
+      ? ['http://localhost:*', 'http://127.0.0.1:*', 'http://[::1]:*', 'https://localhost:*']
+      : []
+    this.#ancestors = ["'self'", ...own, ...origins.filter((entry) => /^[^\s;,]+:\/\/[^\s;,]+$/.test(entry))].join(' ')
+  }
+
+  /**
+   * Whose pages may show one of ours in a frame, as the `frame-ancestors` of a Content-Security-Policy: those that may connect, for what is in the
+   * frame connects as the page of a server that trusts itself.
+   */
+  get ancestors(): string {
+    return this.#ancestors
   }
 
   /** @returns undefined when the request may go on */
@@ -76,15 +109,11 @@ export class Gate {
     return this.#strangeHost(peer.host) ?? this.#strangeOrigin(origin, peer)
   }
 
-  /**
-   * Against DNS rebinding: a page whose own name suddenly resolves to this machine sends that name as Host, and its Origin would then be
-   * "the same host". An IP literal or localhost cannot be re-bound.
-   */
+  /** With a name that was re-bound its Origin would be "the same host". */
   #strangeHost(host: string | undefined): Unwelcome | undefined {
-    const parts = HOST.exec(host ?? '')
-    const name = (parts?.[1] ?? parts?.[2] ?? '').toLowerCase()
-    if (name === 'localhost' || isIP(name) !== 0 || this.#hosts.has(name)) return undefined
-    return { reason: 'host', hint: `Host ${quoted(host)} is not known here; to allow it: hosts: [${quoted(name)}]` }
+    if (this.#knows(host)) return undefined
+    const hint = `Host ${quoted(host)} is not known here; to allow it: hosts: [${quoted(hostName(host))}]`
+    return { reason: 'host', hint }
   }
 
   /**

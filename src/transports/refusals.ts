@@ -47,10 +47,17 @@ interface Held {
   times: number
 }
 
-export class Refusals implements Disposable {
-  /** How often each happened, counted from the start; read by metrics. */
+/** How often each reason was met, counted from the start. */
+export interface RefusalCounts {
+  /** All of them. */
   readonly counts: Readonly<Record<Refusal, number>>
-  readonly #counts: Record<Refusal, number>
+  /** Those of them that came in all the same: `limits.dryRun`. */
+  readonly spared: Readonly<Record<Refusal, number>>
+}
+
+export class Refusals implements RefusalCounts, Disposable {
+  readonly counts = zeros()
+  readonly spared = zeros()
   readonly #tell: (note: RefusalNote) => void
   readonly #clock: Clock
   readonly #held = new Map<string, Held>()
@@ -60,13 +67,12 @@ export class Refusals implements Disposable {
   constructor(tell: (note: RefusalNote) => void, clock: Clock) {
     this.#tell = tell
     this.#clock = clock
-    this.#counts = Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<Refusal, number>
-    this.counts = this.#counts
   }
 
   /** Counts it; the first of its kind is told at once, the others together when a second has passed. */
   add(reason: Refusal, remote: string, hint: string, enforced = true): void {
-    this.#counts[reason]++
+    this.counts[reason]++
+    if (!enforced) this.spared[reason]++
     const [key, note] = this.#slot({ reason, remote, hint, times: 1, enforced })
     const held = this.#held.get(key)
     if (held !== undefined) {
@@ -103,4 +109,8 @@ export class Refusals implements Disposable {
     }
     if (this.#held.size > 0) this.#timer = this.#clock.after(NOTE_MS, () => this.#release())
   }
+}
+
+function zeros(): Record<Refusal, number> {
+  return Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<Refusal, number>
 }

@@ -3,10 +3,10 @@
  * What cannot be used is told and changes nothing. Knows nothing of who connects.
  */
 import { createHash, X509Certificate } from 'node:crypto'
-import { type FSWatcher, readFileSync, watch } from 'node:fs'
-import { dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
 import type { Clock, Timer } from '../broker/clock.ts'
+import { FileWatch } from '../watch.ts'
 
 export interface TlsOptions {
   /** Path of a PEM file: the certificate, then those between it and the root. */
@@ -46,10 +46,6 @@ interface Pair {
   readonly validUntil: number
 }
 
-/** Milliseconds: an update of several files and links has come to its end. */
-const SETTLED_MS = 250
-/** Milliseconds between two looks at the files: what the watch has missed (a link into another folder, a network file system). */
-const LOOK_MS = 60_000
 const DAY_MS = 86_400_000
 /** Let's Encrypt's clients renew 30 days before the end: two weeks before it something has failed. */
 const WARN_MS = 14 * DAY_MS
@@ -110,12 +106,12 @@ export class Certificate implements Disposable {
   readonly #options: TlsOptions
   readonly #clock: Clock
   readonly #tell: (note: CertificateNote) => void
-  readonly #timers = new Map<'settled' | 'look' | 'warning', Timer>()
-  readonly #watchers: FSWatcher[] = []
   #pair: Pair
   /** A digest or a fault, of the last look: nothing is told twice, and nothing checked twice. */
   #found: string
   #use: ((context: Readonly<SecureContextOptions>) => void) | undefined
+  #watch: FileWatch | undefined
+  #warning: Timer | undefined
 
   /** @throws TlsFault */
   constructor(options: TlsOptions, clock: Clock, tell: (note: CertificateNote) => void) {
@@ -134,37 +130,14 @@ export class Certificate implements Disposable {
   /** @param use is given every later pair; called until disposed */
   watch(use: (context: Readonly<SecureContextOptions>) => void): void {
     this.#use = use
-    // Folders, not files: renewals replace files and links by others of the same name, as Kubernetes does with `..data`.
-    for (const folder of new Set([this.#options.cert, this.#options.key].map((path) => dirname(path)))) {
-      const watcher = this.#watched(folder)
-      if (watcher !== undefined) this.#watchers.push(watcher)
-    }
-    this.#lookLater()
+    this.#watch = new FileWatch([this.#options.cert, this.#options.key], this.#clock, () => this.#look())
     this.#warn()
   }
 
   [Symbol.dispose](): void {
     this.#use = undefined
-    for (const timer of this.#timers.values()) timer.cancel()
-    for (const watcher of this.#watchers.splice(0)) watcher.close()
-  }
-
-  /** Without a watch (no more inotify instances, a file system that has none) the looks remain. */
-  #watched(folder: string): FSWatcher | undefined {
-    try {
-      const watcher = watch(folder, { persistent: false }, () => this.#set('settled', SETTLED_MS, () => this.#look()))
-      watcher.on('error', () => watcher.close())
-      return watcher
-    } catch {
-      return undefined
-    }
-  }
-
-  #lookLater(): void {
-    this.#set('look', LOOK_MS, () => {
-      this.#look()
-      this.#lookLater()
-    })
+    this.#watch?.[Symbol.dispose]()
+    this.#warning?.cancel()
   }
 
   #look(): void {
@@ -203,11 +176,7 @@ export class Certificate implements Disposable {
     const { validUntil } = this.#pair
     const left = validUntil - this.#clock.now()
     if (left < WARN_MS) this.#tell({ state: 'expiring', validUntil })
-    this.#set('warning', DAY_MS, () => this.#warn())
-  }
-
-  #set(name: 'settled' | 'look' | 'warning', ms: number, run: () => void): void {
-    this.#timers.get(name)?.cancel()
-    this.#timers.set(name, this.#clock.after(ms, run))
+    this.#warning?.cancel()
+    this.#warning = this.#clock.after(DAY_MS, () => this.#warn())
   }
 }

@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
-import { joinFrames, tailOf } from './joining.ts'
+import { deflated, plain } from './framings.ts'
 import type { Upgrade } from './listen.ts'
 import type { Accept, Framing, Handshake, Wire, WireEvents } from './wire.ts'
 
@@ -19,7 +19,7 @@ export interface WebSocketOptions {
   readonly path: string
   /** Offer permessage-deflate. Costs 4-6 × the CPU of a plain message. */
   readonly compression: boolean
-  /** Bytes of one inbound message, inflated; a larger one closes the connection with 1009. */
+  /** Bytes of one inbound message, inflated; a larger one closes the connection with 1009. Asked for each new connection. */
   readonly maxMessageBytes: number
   /** Milliseconds a peer has to take what was written and to answer a close frame, else it is dropped. Default 5,000. */
   readonly closeMs?: number
@@ -29,7 +29,7 @@ export interface WebSocketOptions {
 const SUBPROTOCOLS = ['v12.stomp', 'v11.stomp', 'v10.stomp'] as const
 const CLOSE_MS = 5_000
 /** RFC 6455 §5.5: "All control frames MUST have a payload length of 125 bytes or less"; two of them are the code. */
-const REASON_BYTES = 123
+export const REASON_BYTES = 123
 /** Below this many bytes deflating costs more than it saves. */
 const DEFLATE_FROM = 1_024
 
@@ -39,6 +39,7 @@ export function websocket(options: WebSocketOptions, accept: Accept): Upgrade {
   const mount = randomBytes(3).toString('hex')
   let connections = 0
   return (request, socket, head, remote) => {
+    server.options.maxPayload = options.maxMessageBytes
     server.handleUpgrade(request, socket, head, (ws) => {
       new WebSocketWire(`${mount}-${++connections}`, ws, socket, handshakeOf(ws, request, remote)).begin(accept)
     })
@@ -71,40 +72,6 @@ function handshakeOf(ws: WebSocket, request: IncomingMessage, remote: string): H
     remote,
     headers: request.headers,
   }
-}
-
-/**
- * Framing 'ws': a complete WebSocket frame. RFC 6455 §5.2: FIN, opcode, length in 7, 7+16 or 7+64 bits; §5.1: "A server MUST NOT mask
- * any frames". §8.1 lets the peer fail a text message that is not UTF-8, so such a frame goes as binary.
- */
-export const plain: Framing = {
-  pack(frame) {
-    const { length } = frame
-    const header = length < 126 ? 2 : length < 65_536 ? 4 : 10
-    const packed = Buffer.allocUnsafe(header + length)
-    packed[0] = isUtf8(frame) ? 0x81 : 0x82
-    if (header === 2) {
-      packed[1] = length
-    } else if (header === 4) {
-      packed[1] = 126
-      packed.writeUInt16BE(length, 2)
-    } else {
-      packed[1] = 127
-      packed.writeUInt32BE(Math.floor(length / 2 ** 32), 2)
-      packed.writeUInt32BE(length >>> 0, 6)
-    }
-    packed.set(frame, header)
-    return packed
-  },
-  tail: tailOf,
-  join: joinFrames,
-}
-
-/** With permessage-deflate `ws` frames each message itself. Not the same object as `plain`: the bytes differ. */
-export const deflated: Framing = {
-  pack: (frame) => frame,
-  tail: tailOf,
-  join: (head, tails, from) => tails.slice(from).map(({ bytes }) => Buffer.concat([head, bytes])),
 }
 
 class WebSocketWire implements Wire {
@@ -289,7 +256,7 @@ function codeOf(error: Error & { code?: string }): number {
 }
 
 /** At most `bytes` of UTF-8, cut between two characters. */
-function cut(text: string, bytes: number): string {
+export function cut(text: string, bytes: number): string {
   if (Buffer.byteLength(text) <= bytes) return text
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(bytes))
   return text.slice(0, read)

@@ -5,6 +5,10 @@
 
 /** How one frame becomes the bytes of this kind of wire. The same object on every wire that takes the same bytes, so that groups pack once. */
 export interface Framing {
+  /** For the operator: `websocket`. */
+  readonly name: string
+  /** It carries UTF-8 and nothing else: whoever has other octets must say them in another way. */
+  readonly textOnly: boolean
   /** One STOMP frame (or the heart-beat EOL) into what `Wire.write` takes. */
   pack(frame: Buffer): Buffer
   /** The end of a frame that many frames have in common: looked at once. It begins with a whole character. */
@@ -15,6 +19,8 @@ export interface Framing {
    * @param readers how many wires will take them
    */
   join(head: Buffer, tails: readonly Tail[], from: number, readers: number): readonly Buffer[]
+  /** For who looks on: made between two frames, it turns what one wire takes from then on, in order, back into the frames. They are views. */
+  reader(): (packed: Buffer) => readonly Buffer[]
 }
 
 /** Made by `Framing.tail` for the same framing's `join`. Never written to. */
@@ -41,15 +47,18 @@ export interface Wire {
   readonly id: string
   readonly framing: Framing
   readonly handshake: Handshake
-  /** The client is let in: what only that decision needed, `url` and `headers` of the handshake, is let go. */
-  admitted(): void
+  /**
+   * The client is let in: what only that decision needed, `url` and `headers` of the handshake, is let go.
+   * @param beats heart-beats of STOMP go out: a wire needs no others to look alive
+   */
+  admitted(beats: boolean): void
   /** Corks the socket at the first write of a turn; the bytes leave at `flush`. After close or terminate it does nothing. */
   write(packed: Buffer): void
   /** Uncorks: one system call for the turn. */
   flush(): void
   /** Bytes written but not yet handed to the kernel. */
   readonly buffered: number
-  /** Bytes handed to the kernel since opened, as packed; monotonic. `written - sent = buffered`. */
+  /** Bytes handed to the kernel since opened, as packed, whatever a transport puts around them; monotonic. `written - sent = buffered`. */
   readonly sent: number
   /** Bytes given to `write` since opened, as packed: the offset at which the next write begins. */
   readonly written: number

@@ -21,6 +21,8 @@ export interface Peer {
 export interface TransportHarness extends AsyncDisposable {
   /** The transport has close codes, reasons and pings. */
   readonly closes: boolean
+  /** It carries UTF-8 and nothing else, both ways. */
+  readonly textOnly: boolean
   /** Opens one connection; `connected` runs inside `accept`, before any event. */
   open(connected: (wire: Wire) => WireEvents): Promise<Peer>
 }

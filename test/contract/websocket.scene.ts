@@ -47,9 +47,11 @@ export interface Served extends Pick<Listener, 'address' | 'port' | 'stopAccepti
   readonly sessions: Wire[]
   readonly refusals: RefusalNote[]
   readonly certificates: CertificateNote[]
-  readonly counts: Listener['refusals']
+  readonly counts: Listener['refusals']['counts']
   connections(): number
   handshakes(): number
+  /** Other rules at the door; what is not said is as `listening` has it. */
+  adopt(on: On): void
   dispose(): Promise<void>
 }
 
@@ -92,10 +94,11 @@ export async function serve(
     sessions,
     refusals,
     certificates,
-    counts: opened.refusals,
+    counts: opened.refusals.counts,
     connections: () => opened.connections,
     handshakes: () => opened.handshakes,
     stopAccepting: () => opened.stopAccepting(),
+    adopt: (rules) => opened.adopt({ ...listening, ...rules, limits: { ...limits, ...rules.limits } }),
     dispose: () => opened[Symbol.asyncDispose](),
   }
 }
@@ -185,6 +188,7 @@ export async function harness(with_: Partial<WebSocketOptions>): Promise<Transpo
   const clients: WebSocket[] = []
   return {
     closes: true,
+    textOnly: false,
     async open(connected) {
       accepts.push(connected)
       const client = new WebSocket(`${opened.address}/ws`)

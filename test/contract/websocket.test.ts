@@ -2,7 +2,8 @@
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { deflated, plain, websocket } from '../../src/transports/websocket.ts'
+import { deflated, plain } from '../../src/transports/framings.ts'
+import { websocket } from '../../src/transports/websocket.ts'
 import { Notes } from './transport.harness.ts'
 import { transportContract } from './transport.suite.ts'
 import { closing, conversation, harness, listener, MIB, options, raw, serve, upgrade } from './websocket.scene.ts'
@@ -45,6 +46,25 @@ describe('framing', () => {
       const packed = tails.slice(from).map((tail) => framing.pack(Buffer.concat([head, tail])))
       expect(Buffer.concat(joined).equals(Buffer.concat(packed))).toBe(true)
     }
+  })
+
+  test.each([plain, deflated])('whoever looks on reads the frames of them again ($name)', (framing) => {
+    const read = framing.reader()
+    const head = Buffer.from('MESSAGE\n')
+    const tails = TAILS.map((bytes) => framing.tail(bytes))
+    const frames = TAILS.map((tail) => Buffer.concat([head, tail]))
+    for (const readers of [1, 1000]) expect(framing.join(head, tails, 0, readers).flatMap(read)).toEqual(frames)
+    expect(frames.map((frame) => framing.pack(frame)).flatMap(read)).toEqual(frames)
+  })
+
+  test('and from pieces of any size', () => {
+    const read = plain.reader()
+    const frames = [Buffer.alloc(0), Buffer.from('a'), Buffer.alloc(300, 'b'), Buffer.alloc(70_000, 'c')]
+    const octets = Buffer.concat(frames.map((frame) => plain.pack(frame)))
+    const pieces = Array.from({ length: Math.ceil(octets.length / 7) }, (_, index) =>
+      octets.subarray(index * 7, index * 7 + 7),
+    )
+    expect(pieces.flatMap(read)).toEqual(frames)
   })
 
   test('they are one buffer, but for a large end that one subscriber alone would copy', () => {
@@ -117,7 +137,7 @@ describe('handshake', () => {
 
   test('once admitted, url and headers are let go; the rest stays', async () => {
     const { wire } = await conversation({}, { headers: { Cookie: 'secret' }, origin: 'http://localhost:3000' })
-    wire.admitted()
+    wire.admitted(true)
     expect(wire.handshake).toMatchObject({ origin: 'http://localhost:3000', url: '', remote: '127.0.0.1', headers: {} })
     expect(wire.handshake.headers).not.toHaveProperty('cookie')
   })

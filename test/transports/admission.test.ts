@@ -107,3 +107,30 @@ test('a hundred thousand addresses that came and went are not remembered', () =>
   expect(admission.sites).toBeLessThan(10_000)
   expect(admission.open).toBe(1)
 })
+
+describe('other limits', () => {
+  test('hold for who comes next; who is inside stays and counts', () => {
+    const { admission, knock } = door({ connections: 5 })
+    for (let count = 0; count < 3; count++) knock('192.0.2.1')
+    admission.limits = { ...NONE, connections: 2 }
+    expect(knock('192.0.2.2')).toBe('connections')
+    expect(admission.open).toBe(3)
+    admission.limits = { ...NONE, connections: 4 }
+    expect(knock('192.0.2.2')).toBeTypeOf('function')
+  })
+
+  test('make new rates, for addresses that are known too', () => {
+    const { admission, knock } = door({ connectRatePerIp: 1, connectBurst: 1 })
+    expect(words([knock('192.0.2.1'), knock('192.0.2.1')])).toEqual(['in', 'connectRatePerIp'])
+    admission.limits = { ...NONE, connectRatePerIp: 1, connectBurst: 3 }
+    const answers = [1, 2, 3, 4].map(() => knock('192.0.2.1'))
+    expect(words(answers)).toEqual(['in', 'in', 'in', 'connectRatePerIp'])
+  })
+
+  test('that are the same give nobody a new burst', () => {
+    const { admission, knock } = door({ connectRate: 1 })
+    expect(words([knock('192.0.2.1'), knock('192.0.2.2')])).toEqual(['in', 'connectRate'])
+    admission.limits = { ...NONE, connectRate: 1 }
+    expect(knock('192.0.2.3')).toBe('connectRate')
+  })
+})
