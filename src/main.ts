@@ -4,6 +4,8 @@ import { EXIT } from './commands/command.ts'
 import { run } from './commands/run.ts'
 
 const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const
+/** Milliseconds from the end of a command to the end of the process. */
+const LAST_MS = 500
 
 async function main(): Promise<void> {
   const stop = new AbortController()
@@ -31,10 +33,13 @@ async function main(): Promise<void> {
       return process.stdin
     },
     stop: stop.signal,
+    onHangup: (reload) => void process.on('SIGHUP', reload),
     onCrash: (next) => {
       report = next
     },
   })
+  // All is closed, and Node ends by itself. What would hold it all the same is a fault of ours, and nothing to be killed for.
+  setTimeout(() => process.exit(), LAST_MS).unref()
 }
 
 void main()

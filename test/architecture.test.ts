@@ -32,16 +32,25 @@ const HOUSE: Readonly<Record<string, Rule>> = {
     types: ['auth/', 'transports/wire.ts'],
     node: ['buffer', 'crypto'],
   },
-  'transports/': { uses: ['broker/address.ts', 'broker/bucket.ts'], types: ['broker/clock.ts'], libraries: ['ws'] },
+  // nobody's, and small: what several parts need that touch files
+  'watch.ts': { types: ['broker/clock.ts'], node: ['fs', 'path'] },
+  'transports/': {
+    uses: ['broker/address.ts', 'broker/bucket.ts', 'watch.ts'],
+    types: ['broker/clock.ts'],
+    libraries: ['ws'],
+  },
+  'adapters/http/': { uses: ['broker/'] },
   'adapters/memory/': { uses: ['broker/'], node: ['buffer', 'crypto'] },
   'adapters/mqtt/': { uses: ['broker/'], libraries: ['mqtt'] },
   'adapters/rabbitmq/': { uses: ['broker/'], libraries: ['amqplib'] },
   // the registry: one lazy import per folder
   'adapters/index.ts': { uses: ['broker/', 'adapters/'], node: [] },
+  'flows/': { uses: ['broker/', 'routing/'], node: ['buffer'] },
   'config/': { uses: ['broker/'], libraries: ['convict', 'yaml'] },
   'ops/': {
-    types: ['auth/context.ts', 'broker/observer.ts', 'broker/broker.ts', 'session/', 'transports/listen.ts'],
-    libraries: ['pino', 'pino-pretty', 'prom-client'],
+    uses: ['broker/address.ts', 'broker/bucket.ts'],
+    types: ['auth/context.ts', 'broker/', 'session/', 'stomp/frame.ts', 'transports/listen.ts'],
+    libraries: ['pino', 'pino-pretty', 'prom-client', '@opentelemetry/api'],
   },
   'version.ts': {},
   'bridge/': {
@@ -50,12 +59,14 @@ const HOUSE: Readonly<Record<string, Rule>> = {
       'auth/',
       'broker/',
       'config/',
+      'flows/',
       'ops/',
       'routing/',
       'session/',
       'stomp/',
       'transports/',
       'version.ts',
+      'watch.ts',
     ],
   },
   'commands/': {

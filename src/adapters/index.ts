@@ -4,8 +4,10 @@
  */
 import type { Broker } from '../broker/broker.ts'
 import type { Clock } from '../broker/clock.ts'
+import type { Flow } from '../broker/flow.ts'
 import type { BrokerObserver } from '../broker/observer.ts'
 import type { Fragment } from '../broker/schema.ts'
+import * as http from './http/fields.ts'
 import * as memory from './memory/fields.ts'
 import * as mqtt from './mqtt/fields.ts'
 import * as rabbitmq from './rabbitmq/fields.ts'
@@ -13,6 +15,8 @@ import * as rabbitmq from './rabbitmq/fields.ts'
 export interface AdapterDependencies {
   readonly observer: BrokerObserver
   readonly clock: Clock
+  /** For what an adapter itself has to say: the answers of handlers. Takes nothing before the bridge has started. */
+  readonly flow: Flow
 }
 
 /** @throws FieldError for a bad option; does no I/O before `start` */
@@ -32,6 +36,7 @@ function of({ brokerFields, routeFields }: Fragment): Fragment {
 }
 
 export const adapters: ReadonlyMap<string, Adapter> = new Map([
+  ['http', { ...of(http), load: async () => (await import('./http/index.ts')).httpBroker }],
   ['memory', { ...of(memory), load: async () => (await import('./memory/index.ts')).memoryBroker }],
   ['mqtt', { ...of(mqtt), load: async () => (await import('./mqtt/index.ts')).mqttBroker }],
   ['rabbitmq', { ...of(rabbitmq), load: async () => (await import('./rabbitmq/index.ts')).rabbitmqBroker }],

@@ -90,6 +90,11 @@ export interface Authenticator extends AsyncDisposable {
    * authenticator has admitted.
    */
   refresh?(token: string, user: User, signal: AbortSignal): Promise<Verdict>
+  /**
+   * Kinds that have a list of their users only: how this one stands there now. `proof` is equal for two of them when the same secret opens both;
+   * nobody can guess the secret from it more easily than from the configuration. undefined: it is not on the list.
+   */
+  standing?(user: User): { readonly user: User; readonly proof: string } | undefined
   /** Ends what is under way; idempotent. */
   [Symbol.asyncDispose](): Promise<void>
 }

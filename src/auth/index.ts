@@ -55,11 +55,22 @@ export const authenticators: ReadonlyMap<string, AuthKind> = new Map<string, Aut
 /** One of `auth.chain`: `authenticator`, and what only that kind understands, durations and sizes as numbers. */
 export type AuthEntry = Readonly<Record<string, unknown>> & { readonly authenticator: string }
 
+/** A chain and what it was made of. */
+export interface Made {
+  readonly entries: readonly AuthEntry[]
+  readonly chain: Chain
+}
+
 /**
  * The chain of a configuration. Does no I/O; the caller disposes of it.
+ * @param before where there was one: members whose entry and name are the same are taken over, with all that they remember
  * @throws AggregateError of FieldErrors with paths below the list: `[1, 'keys', 0, 'pem']`
  */
-export async function createChain(entries: readonly AuthEntry[], context: Omit<AuthContext, 'name'>): Promise<Chain> {
+export async function createChain(
+  entries: readonly AuthEntry[],
+  context: Omit<AuthContext, 'name'>,
+  before?: Made,
+): Promise<Chain> {
   const faults: FieldError[] = []
   const members: Authenticator[] = []
   const seen = new Map<string, number>()
@@ -70,7 +81,8 @@ export async function createChain(entries: readonly AuthEntry[], context: Omit<A
       const factory = await authenticators.get(kind)?.load()
       if (factory === undefined)
         throw new FieldError(['authenticator'], `there is ${[...authenticators.keys()].join(', ')}`)
-      members.push(factory(options, { ...context, name: count === 1 ? kind : `${kind}-${count}` }))
+      const name = count === 1 ? kind : `${kind}-${count}`
+      members.push(successor(name, entries[index]!, before) ?? factory(options, { ...context, name }))
       if (kind === 'anonymous' && index < entries.length - 1) {
         throw new FieldError(['authenticator'], 'anonymous lets everybody in: what comes after it is never asked')
       }
@@ -80,5 +92,12 @@ export async function createChain(entries: readonly AuthEntry[], context: Omit<A
     }
   }
   if (faults.length > 0) throw new AggregateError(faults, 'the chain of authenticators cannot be made')
-  return new Chain(members)
+  const isSame = before?.chain.members.length === members.length
+  if (isSame && members.every((member, index) => member === before.chain.members[index])) return before.chain
+  return new Chain(members, context.observer)
+}
+
+function successor(name: string, entry: AuthEntry, before: Made | undefined): Authenticator | undefined {
+  const at = before?.chain.members.findIndex((member) => member.name === name) ?? -1
+  return JSON.stringify(before?.entries[at]) === JSON.stringify(entry) ? before?.chain.members[at] : undefined
 }

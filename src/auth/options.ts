@@ -4,6 +4,7 @@
  */
 import { FieldError } from '../broker/errors.ts'
 import type { Field } from '../broker/schema.ts'
+import { didYouMean } from '../broker/spelling.ts'
 
 type Step = string | number
 
@@ -24,7 +25,8 @@ export class Options {
     this.#base = base
     for (const name of Object.keys(values)) {
       if (this.#fields.has(name)) continue
-      this.fail([name], `unknown key; there are ${[...this.#fields.keys()].join(', ')}`)
+      const known = [...this.#fields.keys()]
+      this.fail([name], `unknown key; there are ${known.join(', ')}${didYouMean(name, known)}`)
     }
   }
 

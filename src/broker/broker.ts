@@ -36,6 +36,15 @@ export interface Credentials {
   readonly host: string | undefined
 }
 
+/** A broker as monitoring knows it. */
+export interface Peer {
+  /** The product or protocol, in the words of OpenTelemetry's `messaging.system` where it has one: `rabbitmq`, `mqtt`. */
+  readonly system: string
+  /** A host name or an IP address; undefined: it lives in this process. */
+  readonly address: string | undefined
+  readonly port: number | undefined
+}
+
 export interface Health {
   readonly state: 'up' | 'connecting' | 'down' | 'blocked'
   /** Milliseconds since 1970 of the last change. */
@@ -70,10 +79,14 @@ export interface Broker<T = unknown> extends AsyncDisposable {
   readonly name: string
   /** service: one account for all clients · client: each client's login, passcode and host are passed on. */
   readonly credentials: 'service' | 'client'
+  /** Whom it dials; left out: nobody that monitoring should know of. */
+  readonly peer?: Peer
   /** A look, no I/O. */
   readonly health: Health
   /** With `credentials: 'client'`: identities that have connections now, or are being dialled. A look, no I/O; left out or 0: there is one account. */
   readonly users?: number
+  /** Publishes that wait for the broker: it is away, asks for patience, or has enough under way. A look, no I/O; left out: it holds none. */
+  readonly held?: number
   /** Opens what it needs. Resolves when up, or when the first attempt has failed (it goes on trying by itself); never rejects for a broker that is down. */
   start(signal: AbortSignal): Promise<void>
   /**
@@ -83,13 +96,43 @@ export interface Broker<T = unknown> extends AsyncDisposable {
   route(options: Readonly<Record<string, unknown>>, names: readonly string[]): Route<T>
   /** Keys of a route that are the bridge's (`nack`, `holdMs`) but that this kind of broker reads its own way: it finds them in `options`. */
   readonly policyKeys?: readonly string[]
+  /**
+   * A route inside the bridge's own namespace, which no route of a configuration can name. Its names have no wildcards: every value means itself.
+   * Left out: this kind of broker has none, or not with `credentials: 'client'`.
+   *
+   *   user      variables `name` and `path` (segments parted by `/`): what one user's sessions subscribe to, on all bridges of this broker
+   *   sessions  no variables: what happens to the sessions of all bridges of this broker
+   */
+  inner?(purpose: InnerPurpose, options: InnerOptions): Route<T>
+  /** For presets that fit several kinds of brokers. Left out: none of them fits this one. */
+  readonly forms?: Forms
   traits(target: T): Traits
+  /**
+   * Whether a subscription to one gets what a subscription to the other would. What else targets say (how to publish to them, what becomes of
+   * what is rejected) does not count.
+   */
+  isSame(one: T, other: T): boolean
   /**
    * A client session begins to use this broker. With `credentials: 'client'` it rejects with `login-refused` or `broker-unavailable`, or
    * with `limit` when too many identities are connected; with a service account it resolves even while the broker is down. `replies` receives what
    * no SUBSCRIBE asked for: answers to temp-queues; and `end` when the broker has come to refuse this link's identity, after its subscriptions.
    */
   link(who: Principal, replies: Sink<T>, signal: AbortSignal): Promise<Link<T>>
+}
+
+/** How this kind of broker writes two things that a preset may want, as options of a route. */
+export interface Forms {
+  /** Topics: every subscriber gets a copy. @param name a template of words between dots */
+  copy(name: string): Readonly<Record<string, unknown>>
+  /** Queues: each message goes to one subscriber, and waits for one. @param name a template */
+  compete(name: string): Readonly<Record<string, unknown>>
+}
+
+export type InnerPurpose = 'user' | 'sessions'
+
+export interface InnerOptions {
+  /** A publish that nobody is subscribed to is rejected with `not-found`. */
+  readonly mandatory: boolean
 }
 
 /** One route of the configuration, as its adapter understands it. Results of `target` are cached per destination string. */
@@ -107,8 +150,19 @@ export interface Route<T = unknown> {
   readonly arguments: readonly string[]
   /** One line for the start-up page: `exchange amq.topic, key {key}`. */
   readonly summary: string
+  /**
+   * The same for one target: where exactly a SEND goes, or what a SUBSCRIBE asks the broker for. Operators compare this text in tests of their
+   * configuration. Throws BrokerError where the verb can never work: a SEND to a wildcard.
+   */
+  describe(target: T, verb: 'send' | 'subscribe'): string
+  /** One line for the operator: what the confirm of a SEND with a receipt says, what the message then survives, what becomes of it if nobody takes it. */
+  receipt(target: T): string
   /** What the broker's `policyKeys` come to, in the bridge's own words. */
-  readonly policy?: { readonly holdMs?: number; readonly nack?: 'requeue' | 'reject' }
+  readonly policy?: {
+    readonly holdMs?: number
+    readonly nack?: 'requeue' | 'reject'
+    readonly identity?: 'backend' | 'public' | 'off'
+  }
 }
 
 export interface Link<T = unknown> extends AsyncDisposable {

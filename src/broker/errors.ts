@@ -13,6 +13,10 @@ export type BrokerErrorCode =
   | 'bad-message'
   /** No such queue or exchange, or a `mandatory` message that no queue took. */
   | 'not-found'
+  /** No route of the configuration matches. */
+  | 'no-route'
+  /** To a user who has no session, or none with that subscription, where the configuration calls that an error. */
+  | 'user-absent'
   /** The identity may not do this: RabbitMQ's ACCESS_REFUSED, a queue of another session. */
   | 'forbidden'
   /** The broker refused the credentials of this identity. */

@@ -5,13 +5,15 @@
  * The upstream subscription stays `lingerMs` after its last subscriber has left: torn down at once, a churning client would queue
  * thousands of declares at the broker. It is held by links of its own, one per identity, so that no session's end ends it.
  */
-import type { Delivery, Link, Sink, SubscribeOptions, Subscription } from './broker.ts'
+import type { Broker, Delivery, Link, Sink, SubscribeOptions, Subscription } from './broker.ts'
 import type { Clock, Timer } from './clock.ts'
 import { BrokerError } from './errors.ts'
 
 /** One subscriber's part in a shared subscription. */
 export interface Membership<A> {
   readonly audience: A
+  /** Subscribers that share the subscription, this one among them. */
+  readonly shared: number
   /** The broker has agreed and the connection stands; rejects with the BrokerError that ended the subscription. Never settles after `leave`. */
   readonly live: Promise<void>
   /** Idempotent. */
@@ -19,17 +21,20 @@ export interface Membership<A> {
 }
 
 export interface FanoutOptions<A> {
-  /** Milliseconds an upstream subscription outlives its last subscriber. */
+  /** Milliseconds an upstream subscription outlives its last subscriber; asked when that leaves. */
   readonly lingerMs: number
   readonly clock: Clock
-  /** Makes the sink of a new shared subscription. */
-  readonly audience: () => A
+  /** Makes the sink of a new shared subscription. @param broker its name */
+  readonly audience: (broker: string) => A
 }
 
 export class Fanout<A extends Sink> implements AsyncDisposable {
   readonly #options: FanoutOptions<A>
   readonly #shared = new Map<string, Shared<A>>()
   readonly #upstreams = new Map<string, Upstream>()
+  /** What the names of its subscriptions begin with: a broker that a reload has replaced has the name of its successor. */
+  readonly #prefixes = new WeakMap<Broker, string>()
+  #brokers = 0
 
   constructor(options: FanoutOptions<A>) {
     this.#options = options
@@ -40,29 +45,61 @@ export class Fanout<A extends Sink> implements AsyncDisposable {
     return this.#shared.size
   }
 
+  /** … at this broker. @param broker its name */
+  sizeOf(broker: string): number {
+    let size = 0
+    for (const name of this.#shared.keys()) if (name.startsWith(`${broker}\0`)) size++
+    return size
+  }
+
   /**
-   * @param broker name of the link's broker: keys of two brokers never meet
+   * @param broker the link's: keys of two brokers never meet
    * @param key what the link's `shareKey` said of these arguments
+   * @param lingers false: the upstream subscription ends with its last subscriber; who opens it decides
    */
-  join(broker: string, key: string, link: Link, target: unknown, options: SubscribeOptions): Membership<A> {
-    const name = `${broker}\0${key}`
-    const shared = this.#shared.get(name) ?? this.#open(name, broker, link, target, options)
+  join(
+    broker: Broker,
+    key: string,
+    link: Link,
+    target: unknown,
+    options: SubscribeOptions,
+    lingers = true,
+  ): Membership<A> {
+    const name = this.#prefix(broker) + key
+    const shared = this.#shared.get(name) ?? this.#open(name, broker, link, lingers).start(target, options)
     return shared.join()
+  }
+
+  /** The broker goes: its subscriptions end now, lingering ones too. Who is still a member hears `closed`. */
+  drop(broker: Broker): void {
+    const prefix = this.#prefix(broker)
+    const own = [...this.#shared].filter(([name]) => name.startsWith(prefix))
+    for (const [, shared] of own) shared.end(new BrokerError('closed', 'the broker has gone from the configuration'))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#shared.values()].map((shared) => shared.close()))
   }
 
-  #open(name: string, broker: string, link: Link, target: unknown, options: SubscribeOptions): Shared<A> {
-    const upstream = this.#upstream(`${broker}\0${link.identity}`, link)
-    const shared: Shared<A> = new Shared(this.#options, {
+  #open(name: string, broker: Broker, link: Link, lingers: boolean): Shared<A> {
+    const upstream = this.#upstream(this.#prefix(broker) + link.identity, link)
+    const shared: Shared<A> = new Shared(broker.name, this.#options, {
+      lingers,
+      link: upstream.link,
       closing: () => this.#shared.delete(name),
       closed: () => upstream.release(),
     })
     this.#shared.set(name, shared)
-    shared.start(upstream.link, target, options)
     return shared
+  }
+
+  #prefix(broker: Broker): string {
+    let prefix = this.#prefixes.get(broker)
+    if (prefix === undefined) {
+      prefix = `${broker.name}\0${++this.#brokers}\0`
+      this.#prefixes.set(broker, prefix)
+    }
+    return prefix
   }
 
   #upstream(name: string, link: Link): Upstream {
@@ -98,7 +135,11 @@ class Upstream {
   }
 }
 
-interface SharedEvents {
+/** Where a shared subscription lives. */
+interface Home {
+  /** It stays for a while after its last subscriber. */
+  readonly lingers: boolean
+  readonly link: Link
   /** Nobody may join it any more. */
   closing(): void
   /** Its upstream subscription is gone. */
@@ -124,6 +165,10 @@ class Member<A extends Sink> implements Membership<A> {
     return this.#shared.audience
   }
 
+  get shared(): number {
+    return this.#shared.size
+  }
+
   leave(): void {
     if (!this.#joined) return
     this.#joined = false
@@ -135,7 +180,7 @@ class Member<A extends Sink> implements Membership<A> {
 class Shared<A extends Sink> implements Sink {
   readonly #options: FanoutOptions<A>
   readonly audience: A
-  readonly #events: SharedEvents
+  readonly #home: Home
   #subscription: Subscription | undefined
   #live = false
   #closed = false
@@ -143,18 +188,23 @@ class Shared<A extends Sink> implements Sink {
   #linger: Timer | undefined
   readonly #waiters = new Set<PromiseWithResolvers<void>>()
 
-  constructor(options: FanoutOptions<A>, events: SharedEvents) {
+  constructor(broker: string, options: FanoutOptions<A>, home: Home) {
     this.#options = options
-    this.audience = options.audience()
-    this.#events = events
+    this.audience = options.audience(broker)
+    this.#home = home
   }
 
-  start(link: Link, target: unknown, options: SubscribeOptions): void {
-    this.#subscription = link.subscribe(target, options, this)
+  start(target: unknown, options: SubscribeOptions): this {
+    this.#subscription = this.#home.link.subscribe(target, options, this)
     this.#subscription.live.then(
       () => this.#becomeLive(),
       (reason: BrokerError) => this.end(reason),
     )
+    return this
+  }
+
+  get size(): number {
+    return this.#members
   }
 
   join(): Membership<A> {
@@ -171,6 +221,7 @@ class Shared<A extends Sink> implements Sink {
   leave(waiter: PromiseWithResolvers<void> | undefined): void {
     if (waiter !== undefined) this.#waiters.delete(waiter)
     if (--this.#members > 0 || this.#closed) return
+    if (!this.#home.lingers) return void this.close()
     this.#linger = this.#options.clock.after(this.#options.lingerMs, () => void this.close())
   }
 
@@ -200,10 +251,10 @@ class Shared<A extends Sink> implements Sink {
     this.#closed = true
     this.#linger?.cancel()
     // First of all: whoever subscribes from now on opens a new one.
-    this.#events.closing()
+    this.#home.closing()
     this.#refuse(new BrokerError('closed', 'the server is going away'))
     await this.#subscription?.[Symbol.asyncDispose]()
-    this.#events.closed()
+    this.#home.closed()
   }
 
   #becomeLive(): void {

@@ -31,7 +31,7 @@ export function createLog(options: LogOptions, to: DestinationStream = destinati
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '***' },
     },
-    { write: (line: string) => void to.write(readable ? pretty(tamed(maskUrl(line))) : bare(maskUrl(line))) },
+    { write: (line: string) => void to.write(readable ? pretty(tamed(maskUrl(line))) : harmless(line)) },
   )
 }
 
@@ -56,6 +56,11 @@ export function maskUrl(text: string): string {
  * the controls that turn text around.
  */
 const UNRULY = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+
+/** A line of JSON as an operator may see it: no secrets, and nothing that a terminal would obey. */
+export function harmless(line: string): string {
+  return bare(maskUrl(line))
+}
 
 /** Clients choose close reasons, destinations and names: a line of JSON has all their control characters escaped, since somebody will `cat` it. */
 function bare(line: string): string {

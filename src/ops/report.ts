@@ -12,7 +12,7 @@ import type { Logger } from './log.ts'
 export function brokerReport(log: Logger): BrokerObserver {
   return {
     health(broker, { state, reason }, cause) {
-      const line = { broker, state, reason, err: cause }
+      const line = { broker, state, reason, ...causeOfOutage(reason, cause) }
       if (state === 'up') log.info({ broker, state }, 'broker is up')
       else if (state === 'connecting') log.debug(line, 'broker is connecting')
       else log.warn(line, `broker is ${state}`)
@@ -23,8 +23,18 @@ export function brokerReport(log: Logger): BrokerObserver {
   }
 }
 
+/** The network's own words say all that there is to say, and the stack of a socket nothing; anything else may be a fault of ours. */
+function causeOfOutage(
+  reason: string | undefined,
+  cause: Error | undefined,
+): { cause?: string; err?: Error | undefined } {
+  if (cause === undefined || typeof (cause as NodeJS.ErrnoException).syscall !== 'string') return { err: cause }
+  return cause.message === reason ? {} : { cause: cause.message }
+}
+
 export function authReport(log: Logger): AuthObserver {
   return {
+    decided() {},
     warning: (authenticator, text) => log.warn({ authenticator }, text),
     recovered: (authenticator, text) => log.info({ authenticator }, text),
   }
@@ -50,8 +60,9 @@ export function sessionReport(log: Logger): SessionObserver {
   return {
     connected: (session, version) => log.debug({ ...fields(session), version }, 'connected'),
     closed: (session, code, reason) => log.debug({ ...fields(session), code, reason }, 'closed'),
-    failed(session, { code, text }, route, cause) {
-      const line = { ...fields(session), code, route, rule: text }
+    failed(session, { code, text }, route, cause, traceId) {
+      // OpenTelemetry, Trace Context in non-OTLP Log Formats: the field is called so.
+      const line = { ...fields(session), code, route, rule: text, trace_id: traceId }
       if (code === 'internal') log.error({ ...line, err: cause }, 'internal error')
       else if (WARNINGS.has(code)) log.warn({ ...line, err: causeOf(cause) }, 'refused')
       else log.info({ ...line, err: causeOf(cause) }, 'refused')
@@ -75,7 +86,10 @@ const CERTIFICATE = {
 export function listenReport(log: Logger): ListenObserver {
   return {
     refused: ({ reason, remote, hint, times, enforced }) =>
-      log.warn({ reason, remote, times }, `${enforced ? 'upgrade refused' : 'dry run, upgrade not refused'}: ${hint}`),
+      log.warn(
+        { reason, remote, times },
+        `${enforced ? 'refused at the door' : 'dry run, not refused at the door'}: ${hint}`,
+      ),
     certificate(note) {
       if (note.state === 'broken') return log.error({ rule: note.cause.message }, CERTIFICATE.broken)
       const validUntil = new Date(note.validUntil).toISOString()

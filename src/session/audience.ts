@@ -7,9 +7,12 @@
 import type { Delivery, Sink } from '../broker/broker.ts'
 import type { Clock } from '../broker/clock.ts'
 import type { BrokerError } from '../broker/errors.ts'
+import type { BrokerTraffic } from '../broker/traffic.ts'
 import type { Framing } from '../transports/wire.ts'
+import type { Spans } from './spans.ts'
 import { Strand } from './strand.ts'
 import type { Stream } from './stream.ts'
+import { traceDelivery } from './traced.ts'
 import type { Turn } from './turn.ts'
 
 export interface Member {
@@ -22,17 +25,25 @@ export interface Member {
 
 export class Audience implements Sink {
   readonly #number: number
+  readonly #traffic: BrokerTraffic
   readonly #turn: Turn
   readonly #clock: Clock
+  readonly #spans: Spans | undefined
   readonly #members = new Map<Member, Strand>()
   readonly #strands = new Map<Framing, Map<string, Strand>>()
   #ended: BrokerError | undefined
 
-  /** @param number unique in the process: message ids of two audiences never meet */
-  constructor(number: number, turn: Turn, clock: Clock) {
+  /**
+   * @param number unique in the process: message ids of two audiences never meet
+   * @param traffic of the broker that it listens to
+   * @param spans left out: nobody traces its deliveries
+   */
+  constructor(number: number, traffic: BrokerTraffic, turn: Turn, clock: Clock, spans?: Spans) {
     this.#number = number
+    this.#traffic = traffic
     this.#turn = turn
     this.#clock = clock
+    this.#spans = spans
   }
 
   /** A member that comes too late hears so at once. */
@@ -59,11 +70,18 @@ export class Audience implements Sink {
     if (strands?.size === 0) this.#strands.delete(strand.framing)
   }
 
+  /** After a reload: a member sees its destination through the routes that there are now. */
+  adopt(member: Member): void {
+    this.#members.get(member)?.adopt(member.stream)
+  }
+
   deliver(delivery: Delivery): void {
+    this.#traffic.arrived(delivery.message.body.length)
     const messageId = `m${this.#number}-${delivery.tag}`
     for (const strands of this.#strands.values()) {
       for (const strand of strands.values()) strand.deliver(delivery, messageId)
     }
+    if (this.#spans !== undefined) this.#trace(this.#spans, delivery)
   }
 
   lost(): void {
@@ -83,6 +101,18 @@ export class Audience implements Sink {
     this.#strands.clear()
   }
 
+  /** One span for all members, as the first of them sees it; nobody listens while an empty audience lingers. */
+  #trace(spans: Spans, delivery: Delivery): void {
+    const [first] = this.#members.keys()
+    if (first === undefined) return
+    const span = traceDelivery(spans, first.stream.view, delivery, this.#members.size)
+    if (span === undefined) return
+    const all = [...this.#strands.values()].flatMap((strands) => [...strands.values()])
+    let left = all.length
+    // When the last of them has written it.
+    for (const strand of all) strand.onceWritten(() => --left === 0 && span.end())
+  }
+
   /** Members of one framing, version and destination; of each session one, so that its MESSAGEs keep their order. */
   #strandFor(stream: Stream): Strand {
     const { outlet, view } = stream
@@ -100,7 +130,7 @@ export class Audience implements Sink {
         strands.set(key, made)
         return made
       }
-      if (!strand.has(outlet)) return strand
+      if (!strand.has(outlet) && strand.suits(stream)) return strand
     }
   }
 

@@ -169,7 +169,8 @@ export class Backlog {
   }
 
   #leftOut(stream: Stream): void {
-    this.#counters.dropped++
+    this.#counters.drops[stream.slow.kind]++
+    stream.leftOut++
     if (this.#dropped) return
     this.#dropped = true
     stream.dropping()

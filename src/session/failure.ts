@@ -7,13 +7,14 @@
  */
 import { BrokerError, type BrokerErrorCode } from '../broker/errors.ts'
 import { encodeFrame } from '../stomp/encoder.ts'
-import { ProtocolError } from '../stomp/errors.ts'
+import { ProtocolError, protocolErrorCodes } from '../stomp/errors.ts'
 import type { Version } from '../stomp/version.ts'
 
 /** Not allowed, over a limit, too slow, or no longer wanted. */
 export type PolicyCode =
   | 'forbidden'
   | 'no-route'
+  | 'route-gone'
   | 'login-required'
   | 'token-expired'
   | 'auth-unavailable'
@@ -38,7 +39,7 @@ export type PolicyCode =
   | 'client-id-required'
   | 'gap'
   | 'outage'
-  | 'draining'
+  | 'ended-by-operator'
 
 export class PolicyError extends Error {
   override readonly name = 'PolicyError'
@@ -72,6 +73,7 @@ export const CLOSE = {
   conflict: 4409,
   tooMany: 4429,
   expired: 4498,
+  ended: 4499,
 } as const
 
 export interface Failure {
@@ -90,6 +92,7 @@ type Row = readonly [title: string, close: number, scope: 'operation' | 'connect
 const ROWS: Readonly<Record<PolicyCode | BrokerErrorCode, Row>> = {
   forbidden: ['forbidden', CLOSE.forbidden, 'operation'],
   'no-route': ['no route', CLOSE.policy, 'operation'],
+  'route-gone': ['route gone', CLOSE.policy, 'operation'],
   'login-required': ['login required', CLOSE.unauthorized, 'connection'],
   'login-refused': ['login refused', CLOSE.unauthorized, 'connection'],
   'token-expired': ['token expired', CLOSE.expired, 'connection'],
@@ -115,7 +118,8 @@ const ROWS: Readonly<Record<PolicyCode | BrokerErrorCode, Row>> = {
   'client-id-required': ['client-id required', CLOSE.policy, 'operation'],
   gap: ['messages may have been lost', CLOSE.restart, 'connection'],
   outage: ['broker unavailable', CLOSE.restart, 'connection'],
-  draining: ['server is going away', CLOSE.goingAway, 'connection'],
+  'ended-by-operator': ['ended by the operator', CLOSE.ended, 'connection'],
+  'user-absent': ['user absent', CLOSE.policy, 'operation'],
   'bad-destination': ['bad destination', CLOSE.policy, 'operation'],
   'bad-message': ['bad message', CLOSE.policy, 'operation'],
   'not-found': ['not found', CLOSE.policy, 'operation'],
@@ -130,6 +134,9 @@ const ROWS: Readonly<Record<PolicyCode | BrokerErrorCode, Row>> = {
   limit: ['limit reached', CLOSE.tooMany, 'operation'],
   closed: ['server is going away', CLOSE.goingAway, 'connection'],
 }
+
+/** All that an ERROR can say in `bridge-code`. */
+export const failureCodes = [...protocolErrorCodes, ...Object.keys(ROWS), 'internal'] as readonly FailureCode[]
 
 export function failureOf(error: unknown): Failure {
   if (error instanceof ProtocolError) {
@@ -151,6 +158,8 @@ export interface FailureContext {
   readonly subscription?: string | undefined
   /** The pattern of the route that was meant; for the log. */
   readonly route?: string | undefined
+  /** The trace that the message belongs to; for the log. */
+  readonly traceId?: string | undefined
 }
 
 /** `bridge-code` is the constant that programs may rely on; `message` and the body are for people. */

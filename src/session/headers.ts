@@ -25,8 +25,11 @@ const RESERVED: ReadonlySet<string> = new Set([
   'prefetch-count',
 ])
 
-/** Of CONNECT; some clients put them on every frame. In any spelling: whoever has a token must not spread it. */
-const SECRET = /^(?:login|passcode|authorization)$/i
+/**
+ * Of CONNECT; some clients put them on every frame. In any spelling: whoever has a token must not spread it. The last three are what pages of
+ * Spring Security show against cross-site requests; the bridge looks at the origin instead.
+ */
+const SECRET = /^(?:login|passcode|authorization|x-csrf-token|x-xsrf-token|_csrf)$/i
 
 /** The bridge's own prefixes: removed from what clients send. */
 const OWN_PREFIX = /^(?:bridge|stomp)-/i

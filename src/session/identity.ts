@@ -45,6 +45,11 @@ export class Identity {
     return this.#user
   }
 
+  /** CONNECT has succeeded, and the session has not ended. */
+  get isAdmitted(): boolean {
+    return this.#isIn
+  }
+
   /** What the user's quotas are kept under: an anonymous session has its own. */
   get key(): string {
     return this.#key

@@ -5,13 +5,14 @@
  */
 import type { Broker, Credentials, Link } from '../broker/broker.ts'
 import type { BrokerError } from '../broker/errors.ts'
+import { PolicyError } from './failure.ts'
 import type { Ending } from './waiting.ts'
 
 export interface LaneTask {
   /** Synchronous. What it returns holds the lane until it settles; undefined: the next task follows at once. */
   run(link: Link): Promise<unknown> | undefined
   /** There is no link: the task will never run. */
-  fail(reason: BrokerError): void
+  fail(reason: BrokerError | PolicyError): void
 }
 
 /** Who makes the links. */
@@ -81,12 +82,12 @@ export class Lane {
 
   #dial(): void {
     this.#held = true
-    this.#dialler.dial(this.broker, undefined).then(
+    dialled(this.broker, this.#dialler).then(
       (link) => {
         this.#link = link
         this.#release()
       },
-      (reason: BrokerError) => {
+      (reason: BrokerError | PolicyError) => {
         const refused = this.#waiting
         this.#waiting = undefined
         for (const task of refused ?? []) task.fail(reason)
@@ -109,6 +110,13 @@ export class Lane {
   }
 }
 
+/** Whom a broker knows by his own login it was shown in CONNECT: nobody can show it later, since it is kept nowhere. */
+function dialled(broker: Broker, dialler: Dialler): Promise<Link> {
+  if (broker.credentials === 'service') return dialler.dial(broker, undefined)
+  const error = new PolicyError('login-required', `broker ${broker.name} has not seen your login: connect again`)
+  return Promise.reject(error)
+}
+
 /** The lanes of a session, made when they are first needed. A session uses one broker or two: a list is smaller than a Map and as quick. */
 export class Lanes {
   readonly #dialler: Dialler
@@ -128,6 +136,18 @@ export class Lanes {
   /** Whether it was asked for anything. @param broker its name */
   has(broker: string): boolean {
     return this.#lanes.some((lane) => lane.broker.name === broker)
+  }
+
+  uses(broker: Broker): boolean {
+    return this.#lanes.some((lane) => lane.broker === broker)
+  }
+
+  /** The broker has gone from the configuration: its link is closed now. What waits for one fails when the broker is disposed. */
+  async drop(broker: Broker): Promise<void> {
+    const lane = this.#lanes.find((each) => each.broker === broker)
+    if (lane === undefined) return
+    this.#lanes = this.#lanes.filter((each) => each !== lane)
+    await lane.link?.[Symbol.asyncDispose]()
   }
 
   /** Dials now, with the client's own credentials; they are not kept for a second try. Rejects with the BrokerError. */

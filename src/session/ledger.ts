@@ -5,16 +5,26 @@
  * Tags count up within the subscription, so the insertion order of the Set is their order. A tag at or below `#staleUpTo` came over a
  * connection that is gone: the broker gives its message again, whatever the client says (PROMISES §2, Stale ACK).
  */
+import type { Starvation } from './starvation.ts'
+
 export type Claim = 'unknown' | 'stale' | readonly number[]
 
 export class Ledger {
   readonly #out = new Set<number>()
   readonly #cumulative: boolean
+  readonly #credit: number
+  readonly #starvation: Starvation
   #last = 0
   #staleUpTo = 0
 
-  constructor(mode: 'client' | 'client-individual') {
+  /**
+   * @param credit the most deliveries that may be out
+   * @param starvation hears when they are
+   */
+  constructor(mode: 'client' | 'client-individual', credit: number, starvation: Starvation) {
     this.#cumulative = mode === 'client'
+    this.#credit = credit
+    this.#starvation = starvation
   }
 
   /** Deliveries that are not acknowledged. */
@@ -25,10 +35,17 @@ export class Ledger {
   add(tag: number): void {
     this.#out.add(tag)
     this.#last = tag
+    if (this.#out.size >= this.#credit) this.#starvation.begin()
+  }
+
+  /** Nothing more will be added: there is no use for credit. */
+  close(): void {
+    this.#starvation.end()
   }
 
   /** The connection is gone: what is out is stale. */
   lost(): void {
+    this.#starvation.end()
     this.#out.clear()
     this.#staleUpTo = this.#last
   }
@@ -53,6 +70,7 @@ export class Ledger {
       taken.push(tag)
     }
     for (const each of taken) this.#out.delete(each)
+    this.#starvation.end()
     return taken
   }
 }

@@ -19,8 +19,9 @@ export interface SessionObserver {
    * An ERROR frame was written.
    * @param route the pattern of the route that it is about; undefined = none
    * @param cause for the log only: the client has not seen it
+   * @param traceId of a SEND: the trace that its message belongs to
    */
-  failed(session: SessionLabel, failure: Failure, route: string | undefined, cause: unknown): void
+  failed(session: SessionLabel, failure: Failure, route: string | undefined, cause: unknown, traceId?: string): void
   /** A subscription has had no credit for a minute: its client does not acknowledge. */
   starved(session: SessionLabel, subscription: string, destination: string): void
   /** Messages are being left out for a client that reads too slowly; once each time that it falls behind. `policy`: `drop-oldest`, `conflate` … */

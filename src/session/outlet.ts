@@ -8,11 +8,13 @@
  */
 import type { Delivery } from '../broker/broker.ts'
 import type { Clock } from '../broker/clock.ts'
+import type { RouteTraffic } from '../broker/traffic.ts'
 import type { Wire } from '../transports/wire.ts'
 import { Backlog } from './backlog.ts'
 import { type Parcel, parcelOf, type Waiting } from './chain.ts'
-import type { SessionCounters } from './counters.ts'
+import type { Said, SessionCounters } from './counters.ts'
 import { Departures, type SentListener } from './departures.ts'
+import { Stopwatch } from './stopwatch.ts'
 import type { Seat } from './strand.ts'
 import { markLines, type Stream } from './stream.ts'
 import type { Flushable, Turn } from './turn.ts'
@@ -38,12 +40,17 @@ export interface OutletEvents {
 /** Bytes left in the wire from which on deliveries wait: what a healthy connection may have under way between two turns. */
 const LOW_MARK = 64 * 1024
 
+function lowMarkOf({ outboundBytes }: OutletLimits): number {
+  return Math.min(LOW_MARK, outboundBytes / 4)
+}
+
 export class Outlet implements Flushable {
-  readonly wire: Wire
+  /** Another one stands before it while somebody looks on: see tap.ts. */
+  wire: Wire
   readonly #deps: OutletDeps
-  readonly #limits: OutletLimits
+  #limits: OutletLimits
   readonly #events: OutletEvents
-  readonly #lowMark: number
+  #lowMark: number
   #dirty = false
   #closed = false
   /** The wire was over the low mark when this turn began. */
@@ -54,6 +61,7 @@ export class Outlet implements Flushable {
   #pending = 0
   #seat: Seat | undefined
   #departures: Departures | undefined
+  #stopwatch: Stopwatch | undefined
   #backlog: Backlog | undefined
 
   constructor(wire: Wire, deps: OutletDeps, limits: OutletLimits, events: OutletEvents) {
@@ -61,7 +69,13 @@ export class Outlet implements Flushable {
     this.#deps = deps
     this.#limits = limits
     this.#events = events
-    this.#lowMark = Math.min(LOW_MARK, limits.outboundBytes / 4)
+    this.#lowMark = lowMarkOf(limits)
+  }
+
+  /** Holds from now on; the age for what begins to wait from now on. */
+  set limits(limits: OutletLimits) {
+    this.#limits = limits
+    this.#lowMark = lowMarkOf(limits)
   }
 
   /** Something waits: what is written now would overtake it. */
@@ -74,10 +88,12 @@ export class Outlet implements Flushable {
     return this.#backlog?.bytes ?? 0
   }
 
-  /** One encoded STOMP frame of the session's own, or the heart-beat EOL. */
-  frame(frame: Buffer): void {
+  /** One encoded STOMP frame of the session's own, or the heart-beat EOL. @param said for the counters */
+  frame(frame: Buffer, said: Said): void {
     this.#begin()
-    if (!this.#closed) this.#pending += this.#pack(frame)
+    if (this.#closed) return
+    this.#deps.counters.said[said]!++
+    this.#pending += this.#pack(frame)
   }
 
   /** A message of an upstream subscription of its own that nobody settles. */
@@ -96,18 +112,20 @@ export class Outlet implements Flushable {
     const { message } = delivery
     // It may wait for long, and its body is a view.
     const kept = { ...delivery, message: { ...message, body: Buffer.from(message.body) } }
-    if (!this.#lag().hold(stream, kept, this.#room)) this.#overrun()
+    if (!this.#lag(stream).hold(stream, kept, this.#room)) this.#overrun()
   }
 
   /**
    * A MESSAGE of an upstream subscription of its own.
    * @param listener hears when the kernel has taken it; undefined: its client acknowledges it
-   * @param paused credit bounds what is under way: the bound does not count it
    */
-  delivery(frame: Buffer, listener: SentListener | undefined, tag: number, paused: boolean): void {
+  delivery({ slow, view }: Stream, frame: Buffer, listener: SentListener | undefined, tag: number): void {
     this.#begin()
     if (this.#closed) return
     const size = this.#pack(frame)
+    this.#count(view.place.traffic)
+    // Credit bounds what is under way: the bound does not count it.
+    const paused = slow.kind === 'pause'
     if (!paused) this.#pending += size
     this.#departures ??= new Departures()
     this.#departures.add(this.wire.written, paused ? size : 0, listener, tag)
@@ -145,6 +163,7 @@ export class Outlet implements Flushable {
 
   /** The kernel has taken `total` bytes since the wire opened. */
   sent(total: number): void {
+    this.#stopwatch?.sent(total)
     this.#departures?.sent(total)
     this.#drain()
   }
@@ -208,15 +227,15 @@ export class Outlet implements Flushable {
   #wait(stream: Stream, parcels: readonly Parcel[]): void {
     for (const parcel of parcels) {
       if (this.#closed || this.#isOver) return
-      if (!this.#lag().add(stream, parcel, this.#room)) this.#overrun()
+      if (!this.#lag(stream).add(stream, parcel, this.#room)) this.#overrun()
     }
     if (this.#backlog?.isEmpty) this.#backlog = undefined
   }
 
-  #lag(): Backlog {
+  #lag({ slow }: Stream): Backlog {
     if (this.#backlog !== undefined) return this.#backlog
     const { clock, counters } = this.#deps
-    counters.lagging++
+    counters.lags[slow.kind]++
     this.#backlog = new Backlog(this.#limits.outboundAgeMs, clock, counters, () => this.#overrun())
     return this.#backlog
   }
@@ -243,7 +262,16 @@ export class Outlet implements Flushable {
   #write(stream: Stream, { tail, reply }: Parcel, marks: string): void {
     const { wire } = this
     for (const bytes of wire.framing.join(stream.view.head(marks), [tail], 0, 1)) wire.write(bytes)
+    this.#count(stream.view.place.traffic)
     stream.asked(reply)
+  }
+
+  /** A MESSAGE was written. How long it takes to leave is of interest where the client has left nothing unread. */
+  #count(traffic: RouteTraffic): void {
+    traffic.written++
+    if (this.#backed || this.isLagging) return
+    this.#stopwatch ??= new Stopwatch(this.#deps.turn)
+    this.#stopwatch.begin(this.wire.written, traffic.broker.departures)
   }
 
   #overrun(): void {

@@ -8,7 +8,7 @@ import type { SessionLimits } from './limits.ts'
 export type PendingBound = Pick<SessionLimits, 'pendingFrames' | 'pendingBytes'>
 
 export class Pending {
-  readonly #bound: PendingBound
+  #bound: PendingBound
   readonly #onRelief: () => void
   #frames = 0
   #bytes = 0
@@ -20,6 +20,14 @@ export class Pending {
   constructor(bound: PendingBound, onRelief: () => void) {
     this.#bound = bound
     this.#onRelief = onRelief
+  }
+
+  /** Holds from now on, for what waits already too. */
+  set bound(bound: PendingBound) {
+    this.#bound = bound
+    const wasFull = this.#full
+    this.#full = this.#isOver
+    if (wasFull && !this.#full) this.#onRelief()
   }
 
   /** Frames not yet settled. */
@@ -49,8 +57,7 @@ export class Pending {
   begin(bytes: number): void {
     this.#frames++
     this.#bytes += bytes
-    const { pendingFrames, pendingBytes } = this.#bound
-    if (this.#frames >= pendingFrames || this.#bytes >= pendingBytes) this.#full = true
+    if (this.#isOver) this.#full = true
   }
 
   done(bytes: number): void {
@@ -69,6 +76,11 @@ export class Pending {
       this.#empty ??= []
       this.#empty.push(resolve)
     })
+  }
+
+  get #isOver(): boolean {
+    const { pendingFrames, pendingBytes } = this.#bound
+    return this.#frames >= pendingFrames || this.#bytes >= pendingBytes
   }
 
   #tellEmpty(waiting: readonly (() => void)[]): void {

@@ -23,7 +23,7 @@ export interface QuotaLimits {
   readonly dryRun: boolean
 }
 
-/** How often each bound was met since the start: for metrics. */
+/** How often each bound was met since the start. */
 export interface QuotaCounters {
   connectionsPerUser: number
   /** SENDs that had to wait for the rate of their user, and of their route. */
@@ -36,22 +36,20 @@ export interface QuotaCounters {
 
 interface Account {
   connections: number
-  readonly frames: TokenBucket | undefined
-  readonly bytes: TokenBucket | undefined
+  /** The limits that its buckets were made for: another object calls for others. */
+  of: QuotaLimits
+  frames: TokenBucket | undefined
+  bytes: TokenBucket | undefined
 }
 
 /** Seconds' worth of a rate that may come at once. */
 const BURST_SECONDS = 2
 
 export class Quotas {
-  readonly counters: QuotaCounters = {
-    connectionsPerUser: 0,
-    sendSlowed: 0,
-    routeSlowed: 0,
-    sendRefused: 0,
-    routeRefused: 0,
-  }
-  readonly #limits: QuotaLimits
+  readonly counters = zeros()
+  /** Those of them that had no consequence: `dryRun`. */
+  readonly spared = zeros()
+  #limits: QuotaLimits
   readonly #clock: Clock
   readonly #accounts = new Map<string, Account>()
   readonly #routes = new Map<Route, Account>()
@@ -59,6 +57,16 @@ export class Quotas {
   constructor(limits: QuotaLimits, clock: Clock) {
     this.#limits = limits
     this.#clock = clock
+  }
+
+  /**
+   * After a reload. Rates hold from now on; who has more connections than he may keeps them.
+   * @param routes all that there are: what is known of others is forgotten
+   */
+  follow(limits: QuotaLimits, routes: readonly Route[]): void {
+    if (!isEqual(limits, this.#limits)) this.#limits = limits
+    const current = new Set(routes)
+    for (const route of this.#routes.keys()) if (!current.has(route)) this.#routes.delete(route)
   }
 
   /** Users who have a session. */
@@ -75,7 +83,7 @@ export class Quotas {
     const account = this.#accounts.get(key) ?? this.#account(this.#limits.sendRate, this.#limits.sendBytesRate)
     const { connectionsPerUser, dryRun } = this.#limits
     if (connectionsPerUser > 0 && account.connections >= connectionsPerUser) {
-      this.counters.connectionsPerUser++
+      this.#met('connectionsPerUser')
       if (!dryRun) {
         throw new PolicyError('too-many-connections', `a user may have ${connectionsPerUser} connections at one time`)
       }
@@ -99,19 +107,28 @@ export class Quotas {
     const { policy } = route
     if (sendRate + sendBytesRate + policy.sendRate + policy.sendBytesRate === 0) return 0
     const now = this.#clock.now()
-    const accounts = [this.#accounts.get(key), this.#routeAccount(route)]
+    const accounts = [this.#userAccount(key), this.#routeAccount(route)]
     const [byUser, byRoute] = accounts.map((account) => quote(account, bytes, now)) as [number, number]
-    const { counters } = this
-    if (byUser > sendPatienceMs) counters.sendRefused++
-    else if (byUser > 0) counters.sendSlowed++
-    if (byRoute > sendPatienceMs) counters.routeRefused++
-    else if (byRoute > 0) counters.routeSlowed++
+    if (byUser > 0) this.#met(byUser > sendPatienceMs ? 'sendRefused' : 'sendSlowed')
+    if (byRoute > 0) this.#met(byRoute > sendPatienceMs ? 'routeRefused' : 'routeSlowed')
     const wait = Math.max(byUser, byRoute)
     if (wait <= sendPatienceMs) for (const account of accounts) spend(account, bytes, now)
     if (dryRun) return 0
     if (wait <= sendPatienceMs) return wait
     const who = byUser > sendPatienceMs ? 'this user sends' : `all users together send to ${route.pattern}`
     throw new PolicyError('rate-limit', `${who} faster than the bridge allows`, { route: route.pattern })
+  }
+
+  #met(bound: keyof QuotaCounters): void {
+    this.counters[bound]++
+    if (this.#limits.dryRun) this.spared[bound]++
+  }
+
+  #userAccount(key: string): Account | undefined {
+    const account = this.#accounts.get(key)
+    if (account === undefined || account.of === this.#limits) return account
+    const { of, frames, bytes } = this.#account(this.#limits.sendRate, this.#limits.sendBytesRate)
+    return Object.assign(account, { of, frames, bytes })
   }
 
   #routeAccount(route: Route): Account | undefined {
@@ -128,8 +145,22 @@ export class Quotas {
     const now = this.#clock.now()
     const bucket = (rate: number): TokenBucket | undefined =>
       rate === 0 ? undefined : new TokenBucket(rate, rate * BURST_SECONDS, now)
-    return { connections: 0, frames: bucket(frames), bytes: bucket(bytes) }
+    return { connections: 0, of: this.#limits, frames: bucket(frames), bytes: bucket(bytes) }
   }
+}
+
+function zeros(): QuotaCounters {
+  return { connectionsPerUser: 0, sendSlowed: 0, routeSlowed: 0, sendRefused: 0, routeRefused: 0 }
+}
+
+function isEqual(one: QuotaLimits, other: QuotaLimits): boolean {
+  return (
+    one.connectionsPerUser === other.connectionsPerUser &&
+    one.sendRate === other.sendRate &&
+    one.sendBytesRate === other.sendBytesRate &&
+    one.sendPatienceMs === other.sendPatienceMs &&
+    one.dryRun === other.dryRun
+  )
 }
 
 function quote(account: Account | undefined, size: number, now: number): number {

@@ -4,11 +4,15 @@
  */
 import type { Broker, Delivery, Sink } from '../broker/broker.ts'
 import type { BrokerError } from '../broker/errors.ts'
+import type { TrafficBook } from '../broker/traffic.ts'
 import type { Router } from '../routing/router.ts'
 import { encodeMessage, headerLine } from '../stomp/encoder.ts'
 import type { Version } from '../stomp/version.ts'
+import { SAID } from './counters.ts'
 import { fromMessage } from './headers.ts'
 import type { Outlet } from './outlet.ts'
+import type { Spans } from './spans.ts'
+import { traceContextOf } from './trace-context.ts'
 
 /** Addresses remembered per session; the oldest is forgotten. */
 const MOST_ADDRESSES = 1024
@@ -36,6 +40,7 @@ export class ReplyAddresses {
 
 /** What is asked of the session, each time anew. */
 export interface RepliesContext {
+  readonly house: { readonly traffic: TrafficBook; readonly spans?: Spans | undefined }
   readonly snapshot: { readonly router: Router }
   readonly version: Version
   readonly outlet: Outlet
@@ -58,17 +63,27 @@ export class Replies implements Sink {
   }
 
   deliver(delivery: Delivery): void {
-    const { snapshot, version, outlet, addresses } = this.#context
+    const { house, snapshot, version, outlet, addresses } = this.#context
     const { router } = snapshot
     const destination = router.replyDestination(this.#broker, delivery.target)
     if (destination === undefined) return
+    const span = house.spans?.delivery({
+      place: undefined,
+      broker: this.#broker,
+      destination: () => destination,
+      delivery,
+      receivers: 1,
+      parent: traceContextOf(delivery.message.headers),
+    })
     const prefix = `MESSAGE\n${headerLine('subscription', destination, version)}${headerLine('destination', destination, version)}`
     const { replyTo } = delivery.message.properties
     const answer = replyTo === undefined ? undefined : router.replyDestination(this.#broker, replyTo)
     addresses.add(answer)
     const headers = fromMessage(delivery.message, answer, false)
     const id = headerLine('message-id', `reply-${this.#broker.name}-${delivery.tag}`, version)
-    outlet.frame(encodeMessage(`${prefix}${id}`, headers, delivery.message.body, version))
+    house.traffic.broker(this.#broker.name).arrived(delivery.message.body.length)
+    outlet.frame(encodeMessage(`${prefix}${id}`, headers, delivery.message.body, version), SAID.reply)
+    span?.end()
   }
 
   lost(): void {

@@ -10,30 +10,29 @@
 import { randomUUID } from 'node:crypto'
 import type { User } from '../auth/authenticator.ts'
 import type { Broker, Credentials, Link, Principal } from '../broker/broker.ts'
-import { isReserved } from '../routing/reserved.ts'
-import type { Place } from '../routing/route.ts'
 import { encodeFrame, HEARTBEAT } from '../stomp/encoder.ts'
 import { ProtocolError } from '../stomp/errors.ts'
 import { type Frame, header } from '../stomp/frame.ts'
 import type { Heartbeat } from '../stomp/heartbeat.ts'
 import { Parser } from '../stomp/parser.ts'
-import { check } from '../stomp/rules.ts'
 import type { Version } from '../stomp/version.ts'
 import type { Wire, WireEvents } from '../transports/wire.ts'
-import { HANDLERS } from './commands.ts'
-import { CLOSE, errorFrame, type FailureContext, failureOf, PolicyError } from './failure.ts'
-import { brief } from './headers.ts'
+import { factsOf } from './chronicle.ts'
+import { handle } from './commands.ts'
+import { SAID } from './counters.ts'
+import { errorFrame, type FailureContext, failureOf, PolicyError } from './failure.ts'
 import type { House, Snapshot } from './house.ts'
 import { Identity } from './identity.ts'
-import { type Dialler, type Lane, Lanes } from './lane.ts'
+import { type Dialler, Lanes } from './lane.ts'
 import type { SessionLabel } from './observer.ts'
 import { Outlet, type OutletEvents } from './outlet.ts'
 import { Pending } from './pending.ts'
 import { Replies, ReplyAddresses } from './replies.ts'
 import { SubscriptionTable } from './subscriptions.ts'
+import type { Tap } from './tap.ts'
 import { SessionTimers, type Timed } from './timers.ts'
 import { Transactions } from './transaction.ts'
-import { abortedBy, Ending, whenOver } from './waiting.ts'
+import { abortedBy, Ending } from './waiting.ts'
 
 type State = 'connecting' | 'admitting' | 'open' | 'leaving' | 'closed'
 
@@ -42,7 +41,6 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
   readonly id = randomUUID()
   readonly wire: Wire
   readonly house: House
-  readonly snapshot: Snapshot
   readonly outlet: Outlet
   readonly pending: Pending
   readonly lanes: Lanes
@@ -50,14 +48,22 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
   readonly subscriptions = new SubscriptionTable()
   /** Comes however the session ends. */
   readonly ended = new Ending()
+  readonly timers: SessionTimers
+  /** The bridge goes: nothing is consumed that somebody must settle. */
+  isDraining = false
+  /** Messages that were for this session alone. */
+  told = 0
+  /** Somebody looks on; undefined: nobody does. */
+  tap: Tap | undefined = undefined
   readonly #parser: Parser
-  readonly #timers: SessionTimers
   readonly #onEnd: (session: Session) => void
   #transactions: Transactions | undefined
   #addresses: ReplyAddresses | undefined
   #state: State = 'connecting'
   #version: Version = '1.0'
   #clientId: string | undefined
+  /** The chronicle was told of it. */
+  #isKnown = false
   #pumping = false
   #paused = false
   #writtenAtBeat = 0
@@ -67,7 +73,6 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
     this.wire = wire
     this.#onEnd = onEnd
     this.house = house
-    this.snapshot = house.snapshot
     const { limits } = house.snapshot
     this.outlet = new Outlet(wire, house, limits, this)
     this.pending = new Pending(limits, () => this.#pump())
@@ -75,7 +80,11 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
     this.identity = new Identity(this)
     const { connectBytes, headerBytes, headerCount } = limits
     this.#parser = new Parser({ frameBytes: connectBytes, headTotalBytes: connectBytes, headerBytes, headerCount })
-    this.#timers = new SessionTimers(house.clock, this, limits.connectTimeoutMs)
+    this.timers = new SessionTimers(house.clock, this, limits.connectTimeoutMs)
+  }
+
+  get snapshot(): Snapshot {
+    return this.house.snapshot
   }
 
   get version(): Version {
@@ -112,7 +121,8 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
 
   data(chunk: Buffer): void {
     if (this.#state === 'closed') return
-    this.#timers.heard()
+    this.timers.heard()
+    this.house.counters.bytes[0]! += chunk.length
     this.#parser.push(chunk)
     this.#pump()
   }
@@ -122,12 +132,12 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
   }
 
   alive(): void {
-    this.#timers.heard()
+    this.timers.heard()
   }
 
   /** An EOL, unless something was written since the last one was due. */
   beat(): void {
-    if (this.wire.written === this.#writtenAtBeat) this.outlet.frame(HEARTBEAT)
+    if (this.wire.written === this.#writtenAtBeat) this.outlet.frame(HEARTBEAT, SAID.heartbeat)
     this.#writtenAtBeat = this.wire.written
   }
 
@@ -161,9 +171,9 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
   }
 
   #handle(frame: Frame): void {
+    this.tap?.heard(frame)
     try {
-      check(frame, this.#state === 'connecting' ? 'connecting' : 'connected', this.#version)
-      HANDLERS.get(frame.command)!(this, frame)
+      handle(this, frame, this.#state === 'connecting' ? 'connecting' : 'connected')
     } catch (error) {
       this.fail(error, { receipt: header(frame, 'receipt') })
     }
@@ -172,7 +182,7 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
   #pause(paused: boolean): void {
     if (this.#paused === paused) return
     this.#paused = paused
-    this.#timers.deaf(paused)
+    this.timers.deaf(paused)
     if (paused) this.wire.pause()
     else this.wire.resume()
   }
@@ -184,36 +194,47 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
     this.#parser.version = version
   }
 
+  /** The snapshot has another's limits: they hold from now on, for the frame that is being read too. */
+  follow(): void {
+    const { limits } = this.snapshot
+    this.outlet.limits = limits
+    if (this.#state === 'open') this.#parser.limits = limits
+    this.pending.bound = limits
+  }
+
   connected(agreed: Heartbeat, clientId: string | undefined): void {
     if (this.#state !== 'admitting') return
     this.#state = 'open'
     this.#clientId = clientId
-    this.wire.admitted()
+    this.house.lookout?.identified(this)
+    this.wire.admitted(agreed.outgoingMs > 0)
     this.#parser.limits = this.snapshot.limits
     const { outgoingMs, incomingMs } = this.snapshot.heartbeat
     const headers = ['version', this.#version, 'session', this.id, 'server', this.house.server]
     headers.push('heart-beat', `${outgoingMs},${incomingMs}`)
     if (this.user.name !== undefined) headers.push('user-name', this.user.name)
-    this.outlet.frame(encodeFrame('CONNECTED', headers, undefined, this.#version))
-    this.#timers.connected(agreed, this.snapshot.pingMs)
+    this.outlet.frame(encodeFrame('CONNECTED', headers, undefined, this.#version), SAID.connected)
+    this.timers.connected(agreed, this.snapshot.pingMs)
     this.house.observer.connected(this.label, this.#version)
+    this.#isKnown = true
+    this.house.chronicle?.connected(factsOf(this))
     this.#pump()
   }
 
-  /** Every earlier frame is settled one way or the other; then the RECEIPT, then the close. */
-  disconnect(receipt: string | undefined): void {
+  /** Takes no more frames. Every earlier one is settled one way or the other; then the RECEIPT, then the close. */
+  leave(code: number, reason: string, receipt?: string): void {
+    if (this.#state === 'closed') return
     this.#state = 'leaving'
     void this.pending.whenEmpty().then(() => {
-      if (this.#state === 'closed') return
-      this.receipt(receipt)
-      this.#close(CLOSE.normal, '')
+      if (this.#state !== 'closed') this.receipt(receipt)
+      this.close(code, reason)
     })
   }
 
   /** @param extra further headers of the RECEIPT: name, value … */
   receipt(id: string | undefined, extra: readonly string[] = []): void {
     if (id === undefined) return
-    this.outlet.frame(encodeFrame('RECEIPT', ['receipt-id', id, ...extra], undefined, this.#version))
+    this.outlet.frame(encodeFrame('RECEIPT', ['receipt-id', id, ...extra], undefined, this.#version), SAID.receipt)
   }
 
   /**
@@ -224,34 +245,10 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
     if (this.#state === 'closed') return
     const failure = failureOf(error)
     const receipt = context.receipt ?? (error instanceof ProtocolError ? error.receipt : undefined)
-    this.outlet.frame(errorFrame(failure, { ...context, receipt }, this.#version))
+    this.outlet.frame(errorFrame(failure, { ...context, receipt }, this.#version), SAID.error)
     const route = error instanceof PolicyError ? (error.route ?? context.route) : context.route
-    this.house.observer.failed(this.label, failure, route, error)
-    if (!failure.operation || errors === 'close') this.#close(failure.close, failure.title)
-  }
-
-  /** @throws PolicyError `no-route`, `forbidden`, BrokerError `bad-destination` */
-  place(destination: string): Place {
-    if (isReserved(destination)) throw new PolicyError('forbidden', `${brief(destination)} is reserved for the bridge`)
-    const place = this.snapshot.router.resolve(destination)
-    if (place === undefined) throw new PolicyError('no-route', `no route for the destination ${brief(destination)}`)
-    return place
-  }
-
-  lane(broker: Broker): Lane {
-    return this.lanes.of(broker)
-  }
-
-  /** Going away: no more deliveries; what is pending or unacknowledged has until `grace` is over. */
-  async drain(grace: Ending): Promise<void> {
-    for (const subscription of this.subscriptions.all()) subscription.stop(false).catch(() => {})
-    const settled = Promise.all([this.subscriptions.whenEmpty(), this.pending.whenEmpty()])
-    await Promise.race([settled, whenOver(grace), whenOver(this.ended)])
-  }
-
-  /** After `drain`. */
-  goAway(): void {
-    this.fail(new PolicyError('draining', 'the server is going away: connect again'))
+    this.house.observer.failed(this.label, failure, route, error, context.traceId)
+    if (!failure.operation || errors === 'close') this.close(failure.close, failure.title)
   }
 
   tooSlow(text: string): void {
@@ -266,7 +263,8 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
     return abortedBy(this.ended, (signal) => broker.link({ ...this.principal, credentials }, replies, signal))
   }
 
-  #close(code: number, reason: string): void {
+  /** Now, and without an ERROR: what is pending is published, and has no RECEIPT. */
+  close(code: number, reason: string): void {
     if (this.#state === 'closed') return
     this.#end(false)
     this.wire.close(code, reason)
@@ -283,12 +281,13 @@ export class Session implements WireEvents, OutletEvents, Timed, Dialler {
     this.outlet.close()
     // The peer's own close must be seen.
     this.#pause(false)
-    this.#timers.stop()
+    this.timers.stop()
     this.identity.leave()
     this.pending.close()
     this.#transactions?.clear()
     for (const each of this.subscriptions.all()) each.stop(false).catch(() => {})
     this.ended.come()
+    if (this.#isKnown) this.house.chronicle?.disconnected(factsOf(this))
     this.#onEnd(this)
     this.lanes.dispose([this.pending.whenEmpty(), this.subscriptions.whenEmpty()])
   }

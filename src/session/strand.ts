@@ -7,7 +7,7 @@
  * collected so far; the seat has lapsed then, and is taken again with the strand's next delivery, whose place is after that.
  */
 import type { Delivery } from '../broker/broker.ts'
-import type { Clock, Timer } from '../broker/clock.ts'
+import { type Clock, elapsed, type Timer } from '../broker/clock.ts'
 import type { BatchPolicy, SlowPolicy } from '../routing/route.ts'
 import type { Framing, Tail } from '../transports/wire.ts'
 import { type Parcel, parcelOf } from './chain.ts'
@@ -40,7 +40,7 @@ export class Strand implements Flushable {
   /** Its name in its audience. */
   readonly key: string
   readonly framing: Framing
-  readonly #view: MessageView
+  #view: MessageView
   readonly #slow: SlowPolicy
   readonly #batch: BatchPolicy | undefined
   readonly #turn: Turn
@@ -48,6 +48,8 @@ export class Strand implements Flushable {
   readonly #seats = new Map<Outlet, Seat>()
   readonly #groups = new Map<string, Group>()
   #lapsed: Seat[] = []
+  /** Who wants to know when all that is collected is written; undefined: nobody. */
+  #written: (() => void)[] | undefined
   /** What has been collected: side by side, one entry for each delivery. */
   #deliveries: Delivery[] = []
   #tails: Tail[] = []
@@ -55,6 +57,8 @@ export class Strand implements Flushable {
   #answers = false
   /** Of the tails. */
   #bytes = 0
+  /** When the oldest of what is collected came, in ticks. */
+  #began = 0
   #due = false
   #timer: Timer | undefined
 
@@ -88,6 +92,16 @@ export class Strand implements Flushable {
     return this.#seats.has(outlet)
   }
 
+  /** Whether its deliveries may come together with those of the members: it was subscribed under the same rules. */
+  suits({ slow, view }: Stream): boolean {
+    return isSame(slow, this.#slow) && isSame(view.place.route.policy.batch, this.#batch)
+  }
+
+  /** After a reload: what its members have in common is to be taken from this one of them. */
+  adopt({ view, outlet }: Stream): void {
+    if (this.#seats.has(outlet)) this.#view = view
+  }
+
   /** @param id equal for members with equal first lines */
   add(id: string, stream: Stream): void {
     let group = this.#groups.get(id)
@@ -114,6 +128,7 @@ export class Strand implements Flushable {
 
   deliver(delivery: Delivery, messageId: string): void {
     if (this.collected === 0) {
+      this.#began = this.#turn.ticks()
       for (const seat of this.#seats.values()) seat.stream.outlet.enter(seat)
     } else if (this.#lapsed.length > 0) {
       for (const seat of this.#lapsed.splice(0)) if (this.#isSeated(seat)) seat.stream.outlet.enter(seat)
@@ -126,6 +141,12 @@ export class Strand implements Flushable {
     this.#schedule()
   }
 
+  /** Calls `run` once when what is collected now has been given to everybody who sits here. */
+  onceWritten(run: () => void): void {
+    this.#written ??= []
+    this.#written.push(run)
+  }
+
   /** Whoever sits here is told what is collected, before what comes next: a gap. */
   settle(): void {
     for (const seat of this.#seats.values()) seat.stream.outlet.leave(seat)
@@ -136,6 +157,8 @@ export class Strand implements Flushable {
     // It may have been emptied since it was marked, and have begun to wait anew.
     if (!this.#due) return
     for (const seat of this.#seats.values()) seat.stream.outlet.joined(seat)
+    // One for each turn: of the oldest delivery, to the last of its clients.
+    this.#view.place.traffic.broker.departures.observe(elapsed(this.#began, this.#clock.ticks()))
     this.#clear()
   }
 
@@ -149,6 +172,7 @@ export class Strand implements Flushable {
     const { group, stream, from } = seat
     const to = this.collected
     seat.from = to
+    this.#view.place.traffic.written += to - from
     if (this.#answers) this.#tellAnswers(stream, from)
     if (stream.isMarked) return this.#marked(seat, from)
     if (group.from !== from || group.to !== to || group.bytes.length === 0) {
@@ -196,6 +220,10 @@ export class Strand implements Flushable {
     this.#answers = false
     this.#bytes = 0
     for (const group of this.#groups.values()) group.bytes = []
+    const written = this.#written
+    if (written === undefined) return
+    this.#written = undefined
+    for (const run of written) run()
   }
 
   #marked({ group, stream }: Seat, from: number): readonly Buffer[] {
@@ -213,4 +241,9 @@ export class Strand implements Flushable {
   #parcel(index: number): Parcel {
     return parcelOf(this.#view, this.#slow, this.#deliveries[index]!, this.#tails[index]!)
   }
+}
+
+/** A reload makes equal policies of new objects. */
+function isSame(one: SlowPolicy | BatchPolicy | undefined, other: SlowPolicy | BatchPolicy | undefined): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other)
 }

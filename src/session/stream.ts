@@ -33,12 +33,17 @@ export class Stream {
   readonly view: MessageView
   readonly slow: SlowPolicy
   readonly owner: StreamOwner
+  /** When it was subscribed, in milliseconds since 1970. */
+  readonly since: number
+  /** Messages that its client has not got because it reads too slowly. */
+  leftOut = 0
   readonly #session: Session
   #dropped = 0
   #gap = false
 
   constructor(session: Session, view: MessageView, slow: SlowPolicy, owner: StreamOwner) {
     this.#session = session
+    this.since = session.house.clock.now()
     this.view = view
     this.slow = slow
     this.owner = owner

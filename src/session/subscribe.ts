@@ -2,17 +2,21 @@
  * SUBSCRIBE and UNSUBSCRIBE. The RECEIPT of a SUBSCRIBE is written when the upstream consumer and binding are live and before its first
  * MESSAGE; until then later frames for the same broker wait, so that a SUBSCRIBE sent before a SEND sees that SEND.
  */
-import type { Link, SubscribeOptions } from '../broker/broker.ts'
+import type { Broker, Link, SubscribeOptions } from '../broker/broker.ts'
 import { BrokerError } from '../broker/errors.ts'
 import type { Place } from '../routing/route.ts'
 import { ProtocolError } from '../stomp/errors.ts'
 import { type Frame, header } from '../stomp/frame.ts'
 import { closedText, collectArguments } from './arguments.ts'
+import { subscribed, unsubscribed } from './chronicle.ts'
+import { sendAway } from './drain.ts'
 import { PolicyError } from './failure.ts'
 import { checkAccess } from './guard.ts'
 import { boolean, brief } from './headers.ts'
+import { isIgnored, meant, placeOf } from './place.ts'
+import type { AckMode } from './request.ts'
 import type { Session } from './session.ts'
-import { type AckMode, ClientSubscription } from './subscription.ts'
+import { ClientSubscription } from './subscription.ts'
 import { SubscriptionTable } from './subscriptions.ts'
 import { within } from './waiting.ts'
 
@@ -21,19 +25,38 @@ export function subscribe(session: Session, frame: Frame): void {
   const id = header(frame, 'id')
   const destination = header(frame, 'destination')!
   try {
-    const place = session.place(destination)
+    const place = placeOf(session, destination, 'subscribe')
     const subscription = request(session, frame, place, id)
+    // It would wait here for what only another bridge can give.
+    if (session.isDraining && subscription.options.settle === 'each') return void sendAway(session)
     session.subscriptions.add(subscription)
     session.pending.begin(0)
-    session.lane(place.route.broker).run({
-      run: (link) => start(session, subscription, link, receipt),
-      fail: (reason) => failed(session, subscription, receipt, reason),
+    const started = begins(session, place.route.broker)
+    session.lanes.of(place.route.broker).run({
+      run(link) {
+        const starting = start(session, subscription, link, receipt)
+        if (starting === undefined) started()
+        return starting?.then(started)
+      },
+      fail(reason) {
+        failed(session, subscription, receipt, reason)
+        started()
+      },
     })
   } catch (error) {
-    const meant = session.snapshot.router.meant(destination)
-    session.fail(error, { receipt, subscription: id, route: meant?.pattern }, meant?.policy.errors)
+    if (isIgnored(session, frame, error)) return void session.house.counters.ignored++
+    const route = meant(session.snapshot, destination)
+    session.fail(error, { receipt, subscription: id, route: route?.pattern }, route?.policy.errors)
   }
 }
+
+/** For a SEND that waits for what is subscribed before it on another broker. PROMISES §3: one that is away stalls nobody else's frames. */
+function begins({ snapshot, subscriptions }: Session, { health }: Broker): () => void {
+  const counts = snapshot.brokers.size > 1 && (health.state === 'up' || health.state === 'blocked')
+  return counts ? subscriptions.begins() : nothing
+}
+
+const nothing = (): void => {}
 
 /** Checks all that can be known before the broker is asked. */
 function request(session: Session, frame: Frame, place: Place, id: string | undefined): ClientSubscription {
@@ -155,6 +178,7 @@ function start(
     () => {
       session.receipt(receipt)
       subscription.open(link)
+      subscribed(session, subscription)
       session.pending.done(0)
     },
     (reason: unknown) => failed(session, subscription, receipt, reason),
@@ -187,7 +211,10 @@ export function unsubscribe(session: Session, frame: Frame): void {
   const key = SubscriptionTable.key(header(frame, 'id'), header(frame, 'destination'))
   const subscription = session.subscriptions.get(key)
   if (subscription === undefined) {
-    throw new PolicyError('unknown-subscription', `there is no subscription with ${brief(key)}`)
+    const unknown = new PolicyError('unknown-subscription', `there is no subscription with ${brief(key)}`)
+    // Its SUBSCRIBE may have been ignored as well.
+    if (isIgnored(session, frame, unknown)) return void session.house.counters.ignored++
+    throw unknown
   }
   const context = { receipt, subscription: subscription.id }
   const { errors } = subscription.place.route.policy
@@ -198,7 +225,7 @@ export function unsubscribe(session: Session, frame: Frame): void {
     session.fail(error, context, errors)
     return
   }
-  session.subscriptions.release(subscription)
+  unsubscribed(session, subscription)
   session.pending.begin(0)
   // The consumer is cancelled before the RECEIPT, so that no MESSAGE of it follows.
   void subscription

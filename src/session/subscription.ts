@@ -12,34 +12,27 @@ import type { BrokerError } from '../broker/errors.ts'
 import type { Membership } from '../broker/fanout.ts'
 import type { Place, RoutePolicy } from '../routing/route.ts'
 import type { Audience, Member } from './audience.ts'
+import { unsubscribed } from './chronicle.ts'
 import { MessageView } from './delivery.ts'
 import type { SentListener } from './departures.ts'
-import { PolicyError } from './failure.ts'
+import type { PolicyError } from './failure.ts'
+import { type Tell, takeLeave } from './gap.ts'
 import { type Claim, Ledger } from './ledger.ts'
+import type { AckMode, SubscriptionRequest } from './request.ts'
 import type { Session } from './session.ts'
 import { Starvation } from './starvation.ts'
 import { markLines, Stream, type StreamOwner, slowPolicy } from './stream.ts'
-
-export type AckMode = 'auto' | 'client' | 'client-individual'
-
-export interface SubscriptionRequest {
-  /** 1, 2, 3 … within the session. */
-  readonly number: number
-  /** The `id` header; undefined in STOMP 1.0 without one. */
-  readonly id: string | undefined
-  readonly place: Place
-  readonly ack: AckMode
-  readonly options: SubscribeOptions
-}
+import { subscribeTraced } from './traced.ts'
 
 export class ClientSubscription implements Sink, SentListener, Member, StreamOwner {
   readonly number: number
   readonly id: string | undefined
-  readonly place: Place
   readonly ack: AckMode
   readonly stream: Stream
   readonly #session: Session
   readonly options: SubscribeOptions
+  /** The chronicle was told of it. */
+  isKnown = false
   readonly #ledger: Ledger | undefined
   #own: Subscription | undefined
   #membership: Membership<Audience> | undefined
@@ -48,28 +41,31 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
   #held: Delivery[] | undefined
   /** `ack:auto`, own: written and not yet taken by the kernel. */
   #leaving = 0
-  #endedEarly: BrokerError | undefined
+  #endedEarly: BrokerError | PolicyError | undefined
   /** It is open, or has ended: made by an UNSUBSCRIBE that comes too early. */
   #started: PromiseWithResolvers<void> | undefined
   #grace: Timer | undefined
   /** The close that a gap has called for. */
   #leaveTaking: Timer | undefined
-  readonly #starvation: Starvation | undefined
 
   constructor(session: Session, request: SubscriptionRequest) {
     this.#session = session
     this.number = request.number
     this.id = request.id
-    this.place = request.place
     this.ack = request.ack
     this.options = request.options
     if (request.ack !== 'auto') {
       const { clock, observer } = session.house
-      this.#ledger = new Ledger(request.ack)
-      this.#starvation = new Starvation(clock, () => observer.starved(session.label, this.name, this.place.destination))
+      const starved = (): void => observer.starved(session.label, this.name, this.place.destination)
+      this.#ledger = new Ledger(request.ack, request.options.credit, new Starvation(clock, starved))
     }
-    const view = new MessageView(session.snapshot.router, request.place, request.id, session.version)
-    this.stream = new Stream(session, view, slowPolicy(this.#policy.slow, request.options.settle), this)
+    const view = new MessageView(session, request.place, request.id)
+    this.stream = new Stream(session, view, slowPolicy(view.place.route.policy.slow, request.options.settle), this)
+  }
+
+  /** Where its messages come from, through the current routes. */
+  get place(): Place {
+    return this.stream.view.place
   }
 
   /** How the log and ERROR frames name it. */
@@ -80,6 +76,11 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
   /** Deliveries its client has not acknowledged. */
   get unacked(): number {
     return this.#ledger?.size ?? 0
+  }
+
+  /** Subscriptions that get what one subscription at the broker brings; undefined: it has its own. */
+  get shared(): number | undefined {
+    return this.#membership?.shared
   }
 
   /** Something of it is written and not yet taken by the kernel: that is settled when it is taken, and then no sooner released. */
@@ -96,10 +97,11 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
     const shares = this.options.settle === 'presettled' && this.#policy.share
     const key = shares ? link.shareKey(place.target, this.options) : undefined
     if (key === undefined) {
-      this.#own = link.subscribe(place.target, this.options, this)
+      this.#own = subscribeTraced(this.#session.house.spans, this.stream.view, link, this.options, this)
       return this.#own.live
     }
-    this.#membership = this.#session.house.fanout.join(place.route.broker.name, key, link, place.target, this.options)
+    const { fanout } = this.#session.house
+    this.#membership = fanout.join(place.route.broker, key, link, place.target, this.options, this.#policy.lingers)
     return this.#membership.live
   }
 
@@ -114,24 +116,35 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
     if (this.#membership !== undefined) {
       this.#membership.audience.add(this)
       // For this member alone: its own numbers are free, for a shared subscription has those of its audience.
-      void link.kept?.(this.place.target, (delivery) => this.#state === 'open' && this.#write(delivery))
+      void link.kept?.(this.place.target, (delivery) => this.deliver(delivery))
     }
     const held = this.#held ?? []
     this.#held = undefined
-    for (const delivery of held) this.deliver(delivery)
+    for (const delivery of held) this.#pass(delivery)
     this.#started?.resolve()
   }
 
   deliver(delivery: Delivery): void {
-    if (this.#state === 'starting') this.#hold(delivery)
-    else if (this.#state === 'open') this.#write(delivery)
+    this.place.traffic.broker.arrived(delivery.message.body.length)
+    if (this.#state !== 'starting') this.#pass(delivery)
+    else if (this.#held === undefined) this.#held = [delivery]
+    else this.#held.push(delivery)
+  }
+
+  #pass(delivery: Delivery): void {
+    if (this.#state === 'open') this.#write(delivery)
     // PROMISES §2, UNSUBSCRIBE: what was not yet written to the socket is released at once.
     else if (this.options.settle === 'each') void this.#own?.settle([delivery.tag], 'released')
   }
 
+  /** After a reload: its destination still means the same, through a route that may say something else about it. */
+  adopt(place: Place): void {
+    this.stream.view.adopt(this.#session.snapshot.router, place)
+    this.#membership?.audience.adopt(this)
+  }
+
   lost(): void {
     this.#ledger?.lost()
-    this.#starvation?.end()
     // Stale before they were written: the broker gives them again, and twice would be once too many.
     if (this.options.settle !== 'each') return
     this.#held = undefined
@@ -141,18 +154,12 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
   resumed(gap: boolean): void {
     // Before its RECEIPT it was promised nothing.
     if (!gap || this.#state !== 'open') return
-    if (this.#policy.onGap === 'mark') {
-      this.stream.mark({ dropped: 0, gap: true })
-      return
-    }
-    const { clock, snapshot } = this.#session.house
-    const error = new PolicyError('gap', `messages of ${this.place.destination} may have been lost: fetch anew`)
-    this.#leaveTaking ??= clock.after(Math.random() * snapshot.spreadMs, () =>
-      this.#session.fail(error, { subscription: this.id }),
-    )
+    if (this.#policy.onGap === 'mark') this.stream.mark({ dropped: 0, gap: true })
+    else this.#leaveTaking ??= takeLeave(this.#session, this)
   }
 
-  end(reason: BrokerError): void {
+  /** @param tell what the client is to hear, instead of telling it at once */
+  end(reason: BrokerError | PolicyError, tell: Tell = (...told) => this.#session.fail(...told)): void {
     if (this.#state === 'ended') return
     if (this.#state === 'starting') {
       // Its SUBSCRIBE is answered first: `live` rejects, or `open` comes at once.
@@ -163,14 +170,13 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
     this.#ledger?.lost()
     this.#dispose()
     // Its id is free. Its ack ids are stale and not unknown, for as long as they would have been valid after UNSUBSCRIBE.
-    this.#session.subscriptions.release(this)
+    unsubscribed(this.#session, this)
     this.#expire()
-    if (told)
-      this.#session.fail(reason, { subscription: this.id, route: this.place.route.pattern }, this.#policy.errors)
+    if (told) tell(reason, { subscription: this.id, route: this.place.route.pattern }, this.#policy.errors)
   }
 
   give(delivery: Delivery): void {
-    const { outlet, view, slow } = this.stream
+    const { outlet, view } = this.stream
     const messageId = `${this.number}-${delivery.tag}`
     // STOMP 1.2, MESSAGE: "the MESSAGE frame MUST also contain an ack header" when the subscription needs explicit acknowledgement
     const ack = this.#ledger !== undefined && view.version === '1.2' ? `ack:${messageId}\n` : ''
@@ -181,9 +187,8 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
       this.#leaving++
     } else {
       this.#ledger.add(delivery.tag)
-      if (this.#ledger.size >= this.options.credit) this.#starvation?.begin()
     }
-    outlet.delivery(frame, this.#ledger === undefined ? this : undefined, delivery.tag, slow.kind === 'pause')
+    outlet.delivery(this.stream, frame, this.#ledger === undefined ? this : undefined, delivery.tag)
   }
 
   /** The kernel has taken them: `ack:auto` is settled. */
@@ -208,7 +213,6 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
 
   /** @returns the tags that turned out stale */
   async settle(tags: readonly number[], outcome: Outcome): Promise<readonly number[]> {
-    this.#starvation?.end()
     const stale = (await this.#own?.settle(tags, outcome)) ?? []
     if (this.#state === 'stopping') this.#retire()
     return stale
@@ -218,15 +222,16 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
    * UNSUBSCRIBE: resolves when no MESSAGE can follow. What the client has been given stays settleable for the grace. One that is not open yet
    * is opened first, so that the SUBSCRIBE has its answer.
    * @param forget a durable subscription ends for good
+   * @param graceMs milliseconds; that of UNSUBSCRIBE when left out
    */
-  async stop(forget: boolean): Promise<void> {
+  async stop(forget: boolean, graceMs?: number): Promise<void> {
     if (this.#state === 'starting') {
       this.#started ??= Promise.withResolvers()
       await this.#started.promise
     }
     if (this.#state !== 'open') return
     this.#state = 'stopping'
-    this.#starvation?.end()
+    this.#ledger?.close()
     const unwritten = this.#leave()
     try {
       await this.#own?.stop(forget)
@@ -237,7 +242,7 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
     if (this.#isOver()) return
     // PROMISES §2, UNSUBSCRIBE: what was not yet written to the socket is released at once.
     if (unwritten.length > 0) void this.#own?.settle(unwritten, 'released')
-    this.#expire()
+    this.#expire(graceMs)
     this.#retire()
   }
 
@@ -253,7 +258,7 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
     this.#state = 'ended'
     this.#started?.resolve()
     this.#leaveTaking?.cancel()
-    this.#starvation?.end()
+    this.#ledger?.close()
     this.#leave()
     this.#held = undefined
     void this.#own?.[Symbol.asyncDispose]()
@@ -268,11 +273,6 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
     if (this.options.settle === 'presettled') outlet.message(this.stream, delivery, `${this.number}-${delivery.tag}`)
     else if (outlet.isLagging) outlet.hold(this.stream, delivery)
     else this.give(delivery)
-  }
-
-  #hold(delivery: Delivery): void {
-    this.#held ??= []
-    this.#held.push(delivery)
   }
 
   /** @returns tags of what waits to be written and never will be */
@@ -292,9 +292,8 @@ export class ClientSubscription implements Sink, SentListener, Member, StreamOwn
   }
 
   /** Ack ids are valid for the grace and no longer. */
-  #expire(): void {
-    const { house, snapshot } = this.#session
+  #expire(graceMs = this.#session.snapshot.limits.unsubscribeGraceMs): void {
     this.#grace?.cancel()
-    this.#grace = house.clock.after(snapshot.limits.unsubscribeGraceMs, () => this.finish())
+    this.#grace = this.#session.house.clock.after(graceMs, () => this.finish())
   }
 }

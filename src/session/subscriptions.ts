@@ -4,12 +4,20 @@
  */
 import type { ClientSubscription } from './subscription.ts'
 
+interface Waiting {
+  /** It is true from then on. */
+  readonly holds: () => boolean
+  readonly resolve: () => void
+}
+
 export class SubscriptionTable {
   /** By key and by number, in one table: most sessions have a single subscription, or none yet. */
   #found: Map<string | number, ClientSubscription> | undefined
   #size = 0
   #next = 1
-  #empty: (() => void)[] | undefined
+  #waiting: Waiting[] | undefined
+  #starting: Promise<unknown> | undefined
+  #startings = 0
 
   /** Those the client has not unsubscribed. */
   get size(): number {
@@ -61,16 +69,42 @@ export class SubscriptionTable {
   remove(subscription: ClientSubscription): void {
     this.release(subscription)
     this.#found?.delete(subscription.number)
-    if (this.owed > 0 || this.#empty === undefined) return
-    for (const resolve of this.#empty.splice(0)) resolve()
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    this.#waiting = waiting.filter(({ holds }) => !holds())
+    for (const { holds, resolve } of waiting) if (holds()) resolve()
+  }
+
+  /** A SUBSCRIBE has come. @returns to be called when it is live, or never will be */
+  begins(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#starting = this.#startings++ === 0 ? promise : Promise.all([this.#starting, promise])
+    return () => {
+      if (--this.#startings === 0) this.#starting = undefined
+      resolve()
+    }
+  }
+
+  /** Resolves when all are live that have begun so far, and will be; undefined: they are. */
+  get starting(): Promise<unknown> | undefined {
+    return this.#starting
   }
 
   /** Resolves when every subscription has ended, and with it everything that was owed. */
   whenEmpty(): Promise<void> {
-    if (this.owed === 0) return Promise.resolve()
+    return this.#when(() => this.owed === 0)
+  }
+
+  /** Resolves when only such are left as nobody settles deliveries of. */
+  whenSettled(): Promise<void> {
+    return this.#when(() => this.all().every(({ options }) => options.settle === 'presettled'))
+  }
+
+  #when(holds: () => boolean): Promise<void> {
+    if (holds()) return Promise.resolve()
     return new Promise((resolve) => {
-      this.#empty ??= []
-      this.#empty.push(resolve)
+      this.#waiting ??= []
+      this.#waiting.push({ holds, resolve })
     })
   }
 

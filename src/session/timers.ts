@@ -26,23 +26,43 @@ const TOLERANCE = 2.5
 export class SessionTimers {
   readonly #clock: Clock
   readonly #session: Timed
+  /** When the wire was accepted, in milliseconds since 1970. */
+  readonly since: number
   #connect: Timer | undefined
   #out: Timer | undefined
   #in: Timer | undefined
   #lastHeard: number
   #deaf = false
+  #agreed: Heartbeat | undefined
 
   constructor(clock: Clock, session: Timed, connectTimeoutMs: number) {
     this.#clock = clock
     this.#session = session
-    this.#lastHeard = clock.now()
+    this.since = clock.now()
+    this.#lastHeard = this.since
     this.#connect = clock.after(connectTimeoutMs, () =>
       session.fail(new PolicyError('connect-timeout', `CONNECT must come within ${connectTimeoutMs} ms`)),
     )
   }
 
+  /** The heart-beats that were agreed; undefined before CONNECTED. */
+  get agreed(): Heartbeat | undefined {
+    return this.#agreed
+  }
+
+  /** When the peer gave its last sign of life, in milliseconds since 1970. */
+  get lastHeard(): number {
+    return this.#lastHeard
+  }
+
+  /** The wire is not read: the client has sent more than it may have under way. */
+  get isDeaf(): boolean {
+    return this.#deaf
+  }
+
   /** CONNECTED: the agreed heart-beats begin. `pingMs` watches clients that promise none of their own. */
   connected(agreed: Heartbeat, pingMs: number): void {
+    this.#agreed = agreed
     this.#connect?.cancel()
     this.#connect = undefined
     // Twice per interval, so that no gap is longer than one.

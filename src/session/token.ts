@@ -5,6 +5,7 @@
 import type { User } from '../auth/authenticator.ts'
 import { BrokerError } from '../broker/errors.ts'
 import { forbiddenBy } from '../routing/access.ts'
+import { TOKEN_DESTINATION } from '../routing/reserved.ts'
 import { type Frame, header } from '../stomp/frame.ts'
 import { admitted } from './connect.ts'
 import { PolicyError } from './failure.ts'
@@ -12,7 +13,7 @@ import { brief } from './headers.ts'
 import type { Session } from './session.ts'
 import { abortedBy } from './waiting.ts'
 
-export const TOKEN_DESTINATION = '/bridge/token'
+export { TOKEN_DESTINATION }
 
 export function renewToken(session: Session, frame: Frame): void {
   const receipt = header(frame, 'receipt')

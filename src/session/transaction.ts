@@ -4,12 +4,13 @@
  */
 import type { Broker, Link } from '../broker/broker.ts'
 import { asError, BrokerError } from '../broker/errors.ts'
+import { absence } from '../routing/inner.ts'
 import { type Frame, header } from '../stomp/frame.ts'
 import { marksOf, type Settlement, STALE, unknown } from './ack.ts'
-import { PolicyError } from './failure.ts'
-import { checkAccess } from './guard.ts'
+import { failureOf, PolicyError } from './failure.ts'
 import { brief } from './headers.ts'
-import { type Publication, publish } from './send.ts'
+import { checkStanding } from './review.ts'
+import { confirmed, type Publication, publish } from './send.ts'
 import type { Session } from './session.ts'
 
 interface Transaction {
@@ -36,6 +37,7 @@ export class Transactions {
     if (this.#open.size >= most)
       throw new PolicyError('too-many-transactions', `a session may have ${most} open transactions`)
     this.#open.set(id, { sends: [], settlements: [], bytes: 0 })
+    this.#session.house.counters.transactions++
   }
 
   addSend(id: string, publication: Publication): void {
@@ -50,6 +52,7 @@ export class Transactions {
   take(id: string): Transaction {
     const transaction = this.#find(id)
     this.#open.delete(id)
+    this.#session.house.counters.transactions--
     this.#frames -= transaction.sends.length + transaction.settlements.length
     this.#bytes -= transaction.bytes
     return transaction
@@ -57,6 +60,7 @@ export class Transactions {
 
   /** Disconnected: STOMP 1.2, ABORT and BEGIN: what was not committed never happened. */
   clear(): void {
+    this.#session.house.counters.transactions -= this.#open.size
     this.#open.clear()
     this.#frames = 0
     this.#bytes = 0
@@ -99,21 +103,27 @@ export function commit(session: Session, frame: Frame): void {
   const receipt = header(frame, 'receipt')
   const transaction = session.transactions.take(header(frame, 'transaction')!)
   try {
-    // A new token may have taken away what the user had when he sent it.
-    for (const { place } of transaction.sends) checkAccess(session, place, 'send')
+    // A new token, or a reload, may have taken away what the user had when he sent it.
+    for (const { place } of transaction.sends) checkStanding(session, place, 'send')
     // A stale ACK in it: ERROR before anything is done.
     for (const settlement of transaction.settlements) check(settlement)
   } catch (error) {
-    session.fail(error, { receipt }, errorsOf(transaction))
+    refuse(session, transaction, receipt, error)
     return
   }
   session.pending.begin(transaction.bytes)
   void perform(session, transaction)
     .then(
       (stale) => session.receipt(receipt, stale ? STALE : []),
-      (error: unknown) => session.fail(error, { receipt }, errorsOf(transaction)),
+      (error: unknown) => refuse(session, transaction, receipt, error),
     )
     .then(() => session.pending.done(transaction.bytes))
+}
+
+function refuse(session: Session, transaction: Transaction, receipt: string | undefined, error: unknown): void {
+  // Spans of what was published, or refused by itself, are over.
+  for (const { span } of transaction.sends) span?.fail(failureOf(error))
+  session.fail(error, { receipt }, errorsOf(transaction))
 }
 
 function check({ subscription, tag }: Settlement): void {
@@ -160,7 +170,7 @@ interface Held {
 /** Waits for what is before us in the lane, then keeps later frames to that broker waiting until `release`. */
 function hold(session: Session, broker: Broker): Promise<Held> {
   return new Promise((resolve, reject) => {
-    session.lane(broker).run({
+    session.lanes.of(broker).run({
       run: (link) => new Promise<void>((release) => resolve({ broker, link, release })),
       fail: reject,
     })
@@ -170,16 +180,23 @@ function hold(session: Session, broker: Broker): Promise<Held> {
 /** Receipts of frames inside come during COMMIT, before its own. */
 async function publishAll(session: Session, { sends }: Transaction, links: ReadonlyMap<Broker, Link>): Promise<void> {
   const outcomes = await Promise.allSettled(
-    sends.map((publication) =>
-      publish(links.get(publication.place.route.broker)!, publication).then(() => session.receipt(publication.receipt)),
-    ),
+    sends.map((publication) => {
+      const began = session.house.turn.ticks()
+      return publish(links.get(publication.place.route.broker)!, publication).then(() => {
+        confirmed(session, publication, began)
+        session.receipt(publication.receipt)
+      })
+    }),
   )
+  outcomes.forEach((outcome, index) => {
+    if (outcome.status === 'rejected') sends[index]!.span?.fail(failureOf(outcome.reason))
+  })
   const failed = outcomes.findIndex((outcome) => outcome.status === 'rejected')
   if (failed < 0) return
   const done = sends
     .filter((_, index) => outcomes[index]!.status === 'fulfilled')
     .map((each) => brief(each.place.destination))
-  const cause = asError((outcomes[failed] as PromiseRejectedResult).reason)
+  const cause = asError(absence(sends[failed]!.place, (outcomes[failed] as PromiseRejectedResult).reason))
   const why = cause instanceof BrokerError ? cause.message : 'internal error'
   throw new PolicyError(
     'transaction-failed',

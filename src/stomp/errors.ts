@@ -34,6 +34,26 @@ export type ProtocolErrorCode =
   /** No version in common: the only one of these that is not made in this folder, but by the CONNECT of the session. */
   | 'version-not-supported'
 
+const ALL: Readonly<Record<ProtocolErrorCode, true>> = {
+  'unknown-command': true,
+  'missing-header': true,
+  'bad-header': true,
+  'bad-escape': true,
+  'bad-value': true,
+  'bad-content-length': true,
+  'missing-nul': true,
+  'body-not-allowed': true,
+  'frame-too-large': true,
+  'header-too-long': true,
+  'too-many-headers': true,
+  'not-connected': true,
+  'already-connected': true,
+  'version-not-supported': true,
+}
+
+/** All of them. */
+export const protocolErrorCodes = Object.keys(ALL) as readonly ProtocolErrorCode[]
+
 /** Codes that mean "over a limit" and not "against the grammar". */
 const LIMITS: ReadonlySet<ProtocolErrorCode> = new Set(['frame-too-large', 'header-too-long', 'too-many-headers'])
 

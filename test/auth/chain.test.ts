@@ -165,3 +165,55 @@ describe('passthrough', () => {
     expect(verdicts.filter((verdict) => verdict === 'admitted ann')).toHaveLength(20)
   })
 })
+
+describe('after a reload', () => {
+  const DEAREST = HASH.replace('ln=10', 'ln=11')
+  const users = (list: Record<string, unknown>): AuthEntry => ({ authenticator: 'users', users: list })
+  const user = (authenticator: string, name: string, roles: string[] = []) => ({
+    name,
+    roles: new Set(roles),
+    claims: new Map<string, readonly string[]>(),
+    expiresAtMs: undefined,
+    authenticator,
+  })
+  const ANN = user('users', 'ann', ['staff'])
+  const LIST = users({ ann: { password: HASH, roles: ['staff'] }, bob: { password: HASH } })
+
+  test('who is on the list with the same password and roles is the same object', async () => {
+    const before = await open(LIST)
+    const after = await open(users({ ann: { password: HASH, roles: ['staff'] } }), ANONYMOUS)
+    expect(after.review(ANN, before)).toBe(ANN)
+  })
+
+  test('other roles hold', async () => {
+    const after = await open(users({ ann: { password: HASH, roles: ['guest'] } }))
+    expect(after.review(ANN, await open(LIST))).toMatchObject({ name: 'ann', roles: new Set(['guest']) })
+  })
+
+  test('who is gone, or has another password, is refused', async () => {
+    const before = await open(LIST)
+    for (const list of [users({ bob: { password: HASH } }), users({ ann: { password: DEAREST } }), ANONYMOUS]) {
+      expect((await open(list)).review(ANN, before)).toMatchObject({ kind: 'refused', code: 'login-refused' })
+    }
+  })
+
+  test('a list may have another place in the chain', async () => {
+    const after = await open(users({ cid: { password: HASH } }), LIST)
+    expect(after.review(ANN, await open(LIST))).toMatchObject({ name: 'ann', authenticator: 'users-2' })
+  })
+
+  test('tokens and guests are believed as before', async () => {
+    const [before, after] = [await open(JWT, ANONYMOUS), await open(LIST)]
+    for (const one of [user('jwt', 'ann'), user('anonymous', 'x'), user('', 'x')])
+      expect(after.review(one, before)).toBe(one)
+  })
+
+  test('a member whose entry has not changed is taken over, wrong guesses and all', async () => {
+    const scene = new Scene()
+    const entries = [{ ...USERS, failuresPerLogin: 1 }]
+    const before = scene.keep(await createChain(entries, scene.context()))
+    await says(before, { login: 'ann', passcode: 'wrong' })
+    const after = scene.keep(await createChain([...entries, ANONYMOUS], scene.context(), { entries, chain: before }))
+    expect(await says(after, { login: 'ann', passcode: 'wrong' })).toBe('refused too-many-attempts')
+  })
+})

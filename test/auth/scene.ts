@@ -59,6 +59,7 @@ export class Scene {
       clock: this.clock,
       fetch,
       observer: {
+        decided: () => {},
         warning: (who, text) => this.told.push(`warning ${who}: ${text}`),
         recovered: (who, text) => this.told.push(`recovered ${who}: ${text}`),
       },

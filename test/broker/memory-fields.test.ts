@@ -10,7 +10,7 @@ describe('the fields', () => {
   it('have their defaults in the table that documents them', async () => {
     const { broker } = await Table.open(Object.fromEntries(brokerFields.map((field) => [field.name, field.default])))
     expect(broker.health.state).toBe('up')
-    expect(routeFields.map((field) => field.name)).toEqual(['topic', 'queue', 'deadLetter'])
+    expect(routeFields.map((field) => field.name)).toEqual(['topic', 'ant', 'queue', 'deadLetter'])
   })
 
   it.each([
@@ -30,6 +30,9 @@ describe('the fields', () => {
     [{}, []],
     [{ topic: '{name}', queue: '{name}' }, ['queue']],
     [{ topic: '{name}', deadLetter: 'dead' }, ['deadLetter']],
+    [{ topic: '{name}', ant: '-' }, ['ant']],
+    [{ topic: 'a{name}', ant: '/' }, ['topic']],
+    [{ queue: '{name}', ant: '/' }, ['ant']],
     [{ topic: '{name}', qos: 1 }, ['qos']],
     [{ topic: 7 }, ['topic']],
     [{ topic: '' }, ['topic']],

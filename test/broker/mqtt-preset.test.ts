@@ -4,7 +4,7 @@ import { mqttBroker } from '../../src/adapters/mqtt/index.ts'
 import { systemClock } from '../../src/broker/clock.ts'
 import { silentBrokerObserver } from '../../src/broker/observer.ts'
 import { buildRoutes, type RouteEntry } from '../../src/routing/build.ts'
-import { describeRoutes } from '../../src/routing/describe.ts'
+import { routeFacts } from '../../src/routing/describe.ts'
 import type { Route } from '../../src/routing/route.ts'
 import { Router } from '../../src/routing/router.ts'
 
@@ -52,7 +52,7 @@ describe('SEND', () => {
   ])('%s', (_, entry, exposed, send) => {
     const made = routes(entry, exposed)
     expect(made.map(({ policy }) => [policy.send, policy.subscribe])).toEqual(Array(3).fill([send, 'open']))
-    expect(describeRoutes(made).some((line) => line.includes('send: true'))).toBe(send === 'closed')
+    expect(made.some((route) => routeFacts(route).opener === 'send: true')).toBe(send === 'closed')
   })
 })
 

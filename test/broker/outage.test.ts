@@ -57,6 +57,37 @@ describe('an outage', () => {
     expect(pushed.tooLong).toEqual([])
   })
 
+  it('may get another bound while it lasts: the time that has passed counts', () => {
+    const { clock, outages, tooLong } = watch(0)
+    outages.health('rabbit', { state: 'up' })
+    outages.health('rabbit', { state: 'down' })
+    clock.advance(4_000)
+    outages.maxOutageMs = 10_000
+    clock.advance(5_999)
+    expect(tooLong).toEqual([])
+    clock.advance(1)
+    expect(tooLong).toEqual(['rabbit'])
+  })
+
+  it('is over at once when the new bound has passed', () => {
+    const { clock, outages, tooLong } = watch(60_000)
+    outages.health('rabbit', { state: 'up' })
+    outages.health('rabbit', { state: 'down' })
+    clock.advance(5_000)
+    outages.maxOutageMs = 1_000
+    clock.advance(0)
+    expect(tooLong).toEqual(['rabbit'])
+  })
+
+  it('of a broker that is no longer configured is none', () => {
+    const { clock, outages, tooLong } = watch(1_000)
+    outages.forget('rabbit')
+    expect(outages.isMissing('rabbit')).toBe(false)
+    clock.advance(5_000)
+    expect(tooLong).toEqual([])
+    expect(clock.pending).toBe(0)
+  })
+
   it('leaves no timer behind', async () => {
     const { clock, outages, tooLong } = watch(1_000)
     outages.health('rabbit', { state: 'up' })

@@ -107,6 +107,8 @@ test('our own mistakes are "internal error" to the client, and whole to the log'
 
 describe('each failure', () => {
   const BROKER: Readonly<Record<BrokerErrorCode, number>> = {
+    'no-route': 1008,
+    'user-absent': 1008,
     'bad-destination': 1008,
     'bad-message': 1008,
     'not-found': 1008,
@@ -141,7 +143,6 @@ describe('each failure', () => {
     ['connect-timeout', false],
     ['heartbeat-timeout', false],
     ['gap', false],
-    ['draining', false],
     ['forbidden', true],
     ['unknown-ack', true],
     ['duplicate-subscription', true],

@@ -225,3 +225,49 @@ describe('a held publish', () => {
     expect(bytes).toBeLessThan(400_000)
   })
 })
+
+describe('what is asked of a handler', () => {
+  const routes = [{ destination: '/app/{name}', broker: 'other', temp: '{name}' }]
+
+  test('waits for the SUBSCRIBEs before it, on whichever broker, so that its answer finds them', async () => {
+    const stage = openStage({ routes })
+    stage.main.holds('subscribe')
+    const client = await stage.connected()
+    client.sends('SUBSCRIBE', { id: 'a', destination: '/topic/a' })
+    client.sends('SUBSCRIBE', { id: 'b', destination: '/queue/b' })
+    send(client, '1', '/app/x')
+    send(client, '2', '/other/x')
+    await stage.settles()
+    expect(stage.other.published).toEqual([])
+    stage.main.subscriptions[0]!.consent.give()
+    await stage.settles()
+    expect(stage.other.published).toEqual([])
+    stage.main.subscriptions[1]!.consent.give()
+    await client.getsReceipts('1', '2')
+    send(client, '3', '/app/x')
+    client.sends('SUBSCRIBE', { id: 'c', destination: '/topic/c' })
+    await client.getsReceipts('3')
+  })
+
+  test('and for one that fails, no longer than it lives', async () => {
+    const stage = openStage({ routes, policies: { '/topic/{name+}': { errors: 'keep' } } })
+    stage.main.holds('subscribe')
+    const client = await stage.connected()
+    client.sends('SUBSCRIBE', { id: 'a', destination: '/topic/a' })
+    send(client, '1', '/app/x')
+    await stage.settles()
+    stage.main.subscriptions[0]!.consent.refuse('not-found')
+    await client.getsError('not-found')
+    await client.getsReceipts('1')
+  })
+
+  test('a broker that is away holds it back no more than others', async () => {
+    const stage = openStage({ routes })
+    stage.main.holds('subscribe')
+    stage.main.health = { state: 'down', since: 0, reason: 'away' }
+    const client = await stage.connected()
+    client.sends('SUBSCRIBE', { id: 'a', destination: '/topic/a' })
+    send(client, '1', '/app/x')
+    await client.getsReceipts('1')
+  })
+})

@@ -331,3 +331,66 @@ describe('memory', () => {
     expect(quotas.users).toBe(0)
   })
 })
+
+describe('after a reload', () => {
+  const LIMITS: QuotaLimits = {
+    connectionsPerUser: 0,
+    sendRate: 0,
+    sendBytesRate: 0,
+    sendPatienceMs: 30_000,
+    dryRun: false,
+  }
+
+  test('another rate holds for users who are there', async () => {
+    const { stage, joins, quotas } = await open({ sendRate: 10 })
+    const client = await joins('ann')
+    quotas.follow({ ...LIMITS, sendRate: 100 }, [])
+    bursts(client, 150)
+    await stage.settles()
+    expect(stage.main.published).toHaveLength(150)
+    quotas.follow({ ...LIMITS, sendRate: 1 }, [])
+    bursts(client, 10)
+    await stage.settles()
+    expect(stage.main.published).toHaveLength(153)
+    quotas.follow(LIMITS, [])
+    await stage.passes(30_000)
+    expect(stage.main.published).toHaveLength(160)
+  })
+
+  test('the same limits leave every account as it is', async () => {
+    const { stage, joins, quotas } = await open({ sendRate: 1 })
+    const client = await joins('ann')
+    bursts(client, 3)
+    await stage.settles()
+    quotas.follow({ ...LIMITS, sendRate: 1 }, [])
+    expect(client.wire.paused).toBe(true)
+    await stage.passes(1_000)
+    bursts(client, 1)
+    await stage.settles()
+    expect(client.wire.paused).toBe(true)
+    await stage.passes(1_000)
+  })
+
+  test('a route that stays keeps its account, one that is gone has none', async () => {
+    const { stage, joins, quotas } = await open({})
+    const client = await joins('ann')
+    bursts(client, 21, '/ten/a')
+    await stage.settles()
+    expect(client.wire.paused).toBe(true)
+    const { route } = stage.house.snapshot.router.resolve('/ten/a')!
+    quotas.follow(LIMITS, [route])
+    expect(quotas.spend('user ann', route, 0)).toBeGreaterThan(0)
+    quotas.follow(LIMITS, [])
+    expect(quotas.spend('user ann', route, 0)).toBe(0)
+    await stage.passes(1_000)
+  })
+
+  test('who has more connections than he may now keeps them', async () => {
+    const { joins, stage, quotas } = await open({})
+    const two = [await joins('ann'), await joins('ann')]
+    quotas.follow({ ...LIMITS, connectionsPerUser: 1 }, [])
+    await stage.settles()
+    for (const client of two) await client.getsNothing()
+    await expect(joins('ann')).rejects.toThrow()
+  })
+})

@@ -5,6 +5,7 @@
 import { expect, onTestFinished } from 'vitest'
 import type { Authenticator } from '../../src/auth/authenticator.ts'
 import { Fanout } from '../../src/broker/fanout.ts'
+import { TrafficBook } from '../../src/broker/traffic.ts'
 import { buildRoutes, type RouteEntry } from '../../src/routing/build.ts'
 import type { RoutePolicy } from '../../src/routing/route.ts'
 import { Router } from '../../src/routing/router.ts'
@@ -14,7 +15,10 @@ import type { House, Snapshot } from '../../src/session/house.ts'
 import type { HeartbeatOffer, SessionLimits } from '../../src/session/limits.ts'
 import type { SessionObserver } from '../../src/session/observer.ts'
 import { type QuotaLimits, Quotas } from '../../src/session/quotas.ts'
-import { Session } from '../../src/session/session.ts'
+import { review, type Standing } from '../../src/session/review.ts'
+import type { Session } from '../../src/session/session.ts'
+import { Sessions } from '../../src/session/sessions.ts'
+import type { Spans } from '../../src/session/spans.ts'
 import type { Version } from '../../src/stomp/version.ts'
 import type { Framing } from '../../src/transports/wire.ts'
 import { FakeBroker } from '../support/broker.ts'
@@ -77,8 +81,13 @@ export interface StageOptions {
   readonly heartbeat?: HeartbeatOffer
   readonly pingMs?: number
   readonly spreadMs?: number
+  readonly unmapped?: 'error' | 'ignore'
   readonly authenticator?: Authenticator
   readonly quotas?: Partial<QuotaLimits>
+  /** Who counts these events beside the test. */
+  readonly metrics?: () => Pick<SessionObserver, 'closed' | 'failed'>
+  /** Who traces single messages. */
+  readonly spans?: Spans
 }
 
 /** What the observer was told: `failed forbidden`, `closed 1000`, `starved s1 /queue/a`, `slow s1 /topic/a conflate`, `connected 1.2`. */
@@ -86,26 +95,31 @@ type Told = string
 
 export class Stage {
   readonly clock = new FakeClock()
-  readonly turn = new FakeTurn()
+  readonly turn = new FakeTurn(this.clock)
   readonly framing = new PlainFraming()
   readonly main: FakeBroker
   readonly other: FakeBroker
   readonly fanout: Fanout<Audience>
   readonly told: Told[] = []
   readonly counters = new SessionCounters()
+  readonly traffic = new TrafficBook()
   readonly sessions: Session[] = []
   /** Wires of all clients, those that came later last. */
   readonly wires: FakeWire[] = []
-  readonly #brokers: readonly FakeBroker[]
-  readonly house: House
+  /** Those of a reload too. */
+  readonly #brokers: FakeBroker[]
+  readonly house: House & { snapshot: Snapshot; authenticator: Authenticator }
+  /** The sessions that are open. */
+  readonly everybody: Sessions
 
   constructor(options: StageOptions) {
-    this.#brokers = options.brokers ?? [new FakeBroker('main'), new FakeBroker('other')]
+    this.#brokers = [...(options.brokers ?? [new FakeBroker('main'), new FakeBroker('other')])]
     this.main = this.#brokers[0]!
     this.other = this.#brokers[1] ?? this.main
     let audiences = 0
-    const { clock, turn } = this
-    this.fanout = new Fanout({ lingerMs: LINGER_MS, clock, audience: () => new Audience(++audiences, turn, clock) })
+    const { clock, turn, traffic } = this
+    const audience = (broker: string) => new Audience(++audiences, traffic.broker(broker), turn, clock, options.spans)
+    this.fanout = new Fanout({ lingerMs: LINGER_MS, clock, audience })
     this.house = {
       snapshot: this.#snapshot(options),
       authenticator: options.authenticator ?? anonymous,
@@ -113,10 +127,13 @@ export class Stage {
       clock,
       turn,
       quotas: new Quotas({ ...NO_QUOTAS, ...options.quotas }, clock),
-      observer: this.#observer(),
+      observer: counted(this.#observer(), options.metrics),
       counters: this.counters,
+      traffic,
+      spans: options.spans,
       server: 'stomp-bridge/test',
     }
+    this.everybody = new Sessions(this.house)
   }
 
   /** A client that has said nothing yet. */
@@ -124,7 +141,7 @@ export class Stage {
     const wire = new FakeWire({ id: `wire-${this.wires.length + 1}`, framing })
     this.wires.push(wire)
     wire.accept((accepted) => {
-      const session = new Session(accepted, this.house)
+      const session = this.everybody.accept(accepted) as Session
       this.sessions.push(session)
       return session
     })
@@ -151,6 +168,19 @@ export class Stage {
       const told = this.wires.map((wire) => wire.step())
       if (flushed || told.includes(true)) quiet = -1
     }
+  }
+
+  /**
+   * The configuration is another one: all of `options` that is not said is as a stage has it. What the authenticators say now of the users is
+   * `standing`. Resolves when all sessions were looked at.
+   */
+  async reloads(options: StageOptions = {}, standing: Standing = (user) => user): Promise<void> {
+    this.#brokers.push(...(options.brokers ?? []).filter((broker) => !this.#brokers.includes(broker)))
+    this.house.snapshot = this.#snapshot(options)
+    const reviewed = review(this.house, this.everybody.all(), standing)
+    await this.settles()
+    await reviewed
+    await this.passes(0)
   }
 
   /** Time goes on by `ms`, and everything that follows from it happens. */
@@ -184,15 +214,16 @@ export class Stage {
   }
 
   #snapshot(options: StageOptions): Snapshot {
-    const brokers = new Map(this.#brokers.map((broker) => [broker.name, broker]))
+    const brokers = new Map((options.brokers ?? this.#brokers.slice(0, 2)).map((broker) => [broker.name, broker]))
     const entries = [...(options.routes ?? []), ...ROUTES].filter((entry) => brokers.has(String(entry.broker)))
     const routes = buildRoutes(entries, brokers).map((route) => ({
       ...route,
       policy: { ...route.policy, ...options.policies?.[route.pattern] },
     }))
     return {
-      router: new Router(routes),
+      router: new Router(routes, this.traffic),
       brokers,
+      unmapped: options.unmapped ?? 'error',
       limits: { ...LIMITS, ...options.limits },
       heartbeat: options.heartbeat ?? { outgoingMs: 0, incomingMs: 0 },
       pingMs: options.pingMs ?? 0,
@@ -204,10 +235,26 @@ export class Stage {
     return {
       connected: (_, version) => this.told.push(`connected ${version}`),
       closed: (_, code) => this.told.push(`closed ${code}`),
-      failed: (_, { code }) => this.told.push(`failed ${code}`),
+      failed: (_, { code }, _route, _cause, trace) =>
+        this.told.push(trace === undefined ? `failed ${code}` : `failed ${code} in trace ${trace}`),
       starved: (_, subscription, destination) => this.told.push(`starved ${subscription} ${destination}`),
       slow: (_, subscription, destination, policy) => this.told.push(`slow ${subscription} ${destination} ${policy}`),
     }
+  }
+}
+
+function counted(observer: SessionObserver, metrics: StageOptions['metrics']): SessionObserver {
+  if (metrics === undefined) return observer
+  return {
+    ...observer,
+    closed(...told) {
+      metrics().closed(...told)
+      observer.closed(...told)
+    },
+    failed(...told) {
+      metrics().failed(...told)
+      observer.failed(...told)
+    },
   }
 }
 

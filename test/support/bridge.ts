@@ -54,7 +54,7 @@ export async function startTestBridge(yaml: string = MEMORY, port = 0): Promise<
     },
   })
   const log = createLog({ level: 'debug', format: 'json' }, sink)
-  const bridge = await startBridge(loaded.config, { log, signal: new AbortController().signal })
+  const bridge = await startBridge(loaded.config, { log, signal: new AbortController().signal, loaded })
   const url = bridge.addresses.websocket
   return {
     url,

@@ -204,6 +204,8 @@ export class FakeBroker implements Broker<string> {
       }),
       special: '.*#',
       summary: `${kind} ${template.source}`,
+      describe: (target) => target.replace(':', ' '),
+      receipt: () => 'it is confirmed',
       target(variables) {
         const name = template.render(variables)
         if (name.includes('!')) throw new BrokerError('bad-destination', `"${name}" must not hold !`)
@@ -212,6 +214,10 @@ export class FakeBroker implements Broker<string> {
       variables: (target) =>
         target.startsWith(`${kind}:`) ? template.match(target.slice(kind.length + 1)) : undefined,
     }
+  }
+
+  isSame(one: string, other: string): boolean {
+    return one === other
   }
 
   traits(target: string): Traits {

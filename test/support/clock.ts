@@ -19,6 +19,10 @@ export class FakeClock implements Clock {
     return this.#now
   }
 
+  ticks(): number {
+    return (this.#now * 1000) | 0
+  }
+
   after(ms: number, run: () => void): Timer {
     const alarm: Alarm = { at: this.#now + Math.max(0, ms), run }
     this.#alarms.add(alarm)

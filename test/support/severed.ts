@@ -75,6 +75,10 @@ export class SeveredBroker<T> implements Broker<T> {
     return this.#broker.route(options, names)
   }
 
+  isSame(one: T, other: T): boolean {
+    return this.#broker.isSame(one, other)
+  }
+
   traits(target: T): Traits {
     return this.#broker.traits(target)
   }

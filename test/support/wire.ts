@@ -6,7 +6,13 @@ import type { Accept, Framing, Handshake, Tail, Wire, WireEvents } from '../../s
 
 /** Packs a frame as it is; counts how often, since a group of sessions shall pack once. */
 export class PlainFraming implements Framing {
+  readonly name = 'plain'
+  readonly textOnly: boolean
   packs = 0
+
+  constructor(textOnly = false) {
+    this.textOnly = textOnly
+  }
 
   pack(frame: Buffer): Buffer {
     this.packs++
@@ -20,6 +26,10 @@ export class PlainFraming implements Framing {
   /** Each frame a buffer of its own, so that a script can count them. */
   join(head: Buffer, tails: readonly Tail[], from: number): Buffer[] {
     return tails.slice(from).map(({ bytes }) => this.pack(Buffer.concat([head, bytes])))
+  }
+
+  reader() {
+    return (packed: Buffer): readonly Buffer[] => [packed]
   }
 }
 

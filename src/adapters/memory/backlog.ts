@@ -12,6 +12,7 @@
 import { Fifo } from './fifo.ts'
 import { Heap } from './heap.ts'
 import type { Kept, Store } from './store.ts'
+import type { MemoryTarget } from './target.ts'
 
 export interface Entry {
   readonly kept: Kept
@@ -31,6 +32,8 @@ export interface Consumer {
 }
 
 export class Backlog {
+  /** Of a topic: what it keeps messages of. */
+  readonly address: MemoryTarget | undefined
   readonly #store: Store
   readonly #now: () => number
   readonly #idle: (() => void) | undefined
@@ -45,8 +48,12 @@ export class Backlog {
   #pumping = false
   #retired = false
 
-  /** @param idle is called when nothing is left: no entry here or out, no consumer */
-  constructor(store: Store, now: () => number, idle?: () => void) {
+  /**
+   * @param address of a topic
+   * @param idle is called when nothing is left: no entry here or out, no consumer
+   */
+  constructor(store: Store, now: () => number, address?: MemoryTarget, idle?: () => void) {
+    this.address = address
     this.#store = store
     this.#now = now
     this.#idle = idle

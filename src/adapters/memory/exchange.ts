@@ -14,7 +14,7 @@ import type { Bounds } from './fields.ts'
 import { Fifo } from './fifo.ts'
 import { type Kept, keep, Store, sizeOf } from './store.ts'
 import type { MemorySubscription, Standing } from './subscription.ts'
-import type { MemoryTarget } from './target.ts'
+import { type MemoryTarget, namesMany } from './target.ts'
 import { Trie } from './trie.ts'
 
 /** Milliseconds between two searches for expired messages while the bounds are hit: each looks at all that is kept. */
@@ -39,6 +39,8 @@ export class Exchange {
   readonly #warn: (text: string) => void
   readonly #queues = new Map<string, Backlog>()
   readonly #topics = new Trie<Backlog | MemorySubscription>()
+  /** Of the bridge's own namespace: by names, without wildcards. */
+  readonly #inner = new Map<string, Set<MemorySubscription>>()
   readonly #durables = new Map<string, Durable>()
   /** Everything that keeps messages. */
   readonly #backlogs = new Set<Backlog>()
@@ -65,25 +67,25 @@ export class Exchange {
 
   /** Subscriptions to topics, durable ones included that nobody is at. */
   get listeners(): number {
-    return this.#topics.size
+    return [...this.#inner.values()].reduce((sum, { size }) => sum + size, this.#topics.size)
   }
 
-  /** @throws BrokerError `bad-destination` for a pattern, `refused` over the bounds */
+  /** @throws BrokerError `bad-destination` for a pattern, `refused` over the bounds, `not-found` without anybody who must get it */
   publish(target: MemoryTarget, message: Message): void {
-    if (target.wildcard) {
-      throw new BrokerError(
-        'bad-destination',
-        `"${target.name}" names many topics: it can be subscribed to, not sent to`,
-      )
-    }
+    if (target.wildcard) throw namesMany(target)
     if (target.kind === 'queue') {
       const kept = this.#admit(message, target, 1)
       this.#queue(target.name).add(kept)
       return
     }
+    if (target.kind === 'inner') {
+      this.#publishInner(target, message)
+      return
+    }
     const keepers: Backlog[] = []
     const listeners: MemorySubscription[] = []
     for (const found of this.#topics.match(target.words)) {
+      if (found.address?.filter !== undefined && !found.address.wants(target)) continue
       if (found instanceof Backlog) keepers.push(found)
       else listeners.push(found)
     }
@@ -98,6 +100,7 @@ export class Exchange {
   attach(subscription: MemorySubscription): Standing {
     const { address, options } = subscription
     if (address.kind === 'queue') return this.#atQueue(address)
+    if (address.kind === 'inner') return this.#atInner(subscription)
     if (options.durable !== undefined) return this.#atDurable(address, options.durable, subscription)
     return options.settle === 'presettled' ? this.#atTopic(address, subscription) : this.#atKeptTopic(address)
   }
@@ -108,6 +111,31 @@ export class Exchange {
     this.#backlogs.clear()
     this.#queues.clear()
     this.#durables.clear()
+    this.#inner.clear()
+  }
+
+  #publishInner(target: MemoryTarget, message: Message): void {
+    const listeners = this.#inner.get(target.name)
+    if (listeners !== undefined) this.#hear({ listeners: [...listeners], message, target })
+    else if (target.mandatory) throw new BrokerError('not-found', 'nobody is subscribed')
+  }
+
+  /** @throws BrokerError `unsupported`: nothing is kept there */
+  #atInner(subscription: MemorySubscription): Standing {
+    const { address, options } = subscription
+    if (options.durable !== undefined || options.settle !== 'presettled') {
+      throw new BrokerError(
+        'unsupported',
+        'nothing is kept here for anybody: it can be neither durable nor acknowledged',
+      )
+    }
+    const listeners = this.#inner.get(address.name) ?? new Set()
+    this.#inner.set(address.name, listeners.add(subscription))
+    const leave = (): void => {
+      listeners.delete(subscription)
+      if (listeners.size === 0 && this.#inner.get(address.name) === listeners) this.#inner.delete(address.name)
+    }
+    return { backlog: undefined, leave, reject: () => {} }
   }
 
   #atQueue(target: MemoryTarget): Standing {
@@ -125,8 +153,9 @@ export class Exchange {
     return { backlog: undefined, leave: () => this.#topics.remove(words, subscription), reject: () => {} }
   }
 
-  #atKeptTopic({ words }: MemoryTarget): Standing {
-    const backlog = this.#newBacklog()
+  #atKeptTopic(address: MemoryTarget): Standing {
+    const { words } = address
+    const backlog = this.#newBacklog(address)
     this.#topics.add(words, backlog)
     return {
       backlog,
@@ -135,13 +164,14 @@ export class Exchange {
     }
   }
 
-  #atDurable({ words }: MemoryTarget, name: string, subscription: MemorySubscription): Standing {
-    const key = `${name}\0${words.join('.')}`
+  #atDurable(address: MemoryTarget, name: string, subscription: MemorySubscription): Standing {
+    const { words, filter } = address
+    const key = `${name}\0${words.join('.')}\0${filter?.source ?? ''}`
     const older = this.#durables.get(key)
     if (older === undefined && this.#durables.size >= this.#bounds.maxDurables) {
       throw new BrokerError('limit', `there are ${this.#bounds.maxDurables} durable subscriptions already`)
     }
-    const durable = older ?? this.#newDurable(key, words)
+    const durable = older ?? this.#newDurable(key, address)
     durable.subscriber?.end(new BrokerError('taken-over', 'another session has taken this durable subscription over'))
     durable.subscriber = subscription
     return {
@@ -159,10 +189,10 @@ export class Exchange {
     }
   }
 
-  #newDurable(key: string, words: readonly string[]): Durable {
-    const durable: Durable = { backlog: this.#newBacklog(), subscriber: undefined }
+  #newDurable(key: string, address: MemoryTarget): Durable {
+    const durable: Durable = { backlog: this.#newBacklog(address), subscriber: undefined }
     this.#durables.set(key, durable)
-    this.#topics.add(words, durable.backlog)
+    this.#topics.add(address.words, durable.backlog)
     return durable
   }
 
@@ -172,8 +202,8 @@ export class Exchange {
     backlog.retire()
   }
 
-  #newBacklog(idle?: () => void): Backlog {
-    const backlog = new Backlog(this.store, () => this.#clock.now(), idle)
+  #newBacklog(topic?: MemoryTarget, idle?: () => void): Backlog {
+    const backlog = new Backlog(this.store, () => this.#clock.now(), topic, idle)
     this.#backlogs.add(backlog)
     return backlog
   }
@@ -181,7 +211,7 @@ export class Exchange {
   #queue(name: string): Backlog {
     const known = this.#queues.get(name)
     if (known !== undefined) return known
-    const made: Backlog = this.#newBacklog(() => {
+    const made: Backlog = this.#newBacklog(undefined, () => {
       if (this.#queues.get(name) !== made) return
       this.#queues.delete(name)
       this.#backlogs.delete(made)

@@ -2,6 +2,7 @@
  * What an operator may write for a memory broker and its routes: as data, for documentation and "did you mean", and as checks. Unknown
  * fields are refused. The fields that the bridge itself owns (`adapter`, `destination`, `broker` …) are taken out before this sees them.
  */
+import type { AntSeparator } from '../../broker/ant.ts'
 import { FieldError } from '../../broker/errors.ts'
 import type { Field } from '../../broker/schema.ts'
 
@@ -28,16 +29,26 @@ export const brokerFields: readonly Field[] = [
 export const routeFields: readonly Field[] = [
   {
     name: 'topic',
+    shape: 'text',
     default: undefined,
     description: 'template of a topic: every subscriber gets a copy; words between . or /, * is one word, # any number',
   },
   {
+    name: 'ant',
+    values: ['/', '.'],
+    default: undefined,
+    description:
+      "with topic: Spring's names; segments between / (a dot is a character) or between dots, ? * ** {x} in SUBSCRIBE",
+  },
+  {
     name: 'queue',
+    shape: 'text',
     default: undefined,
     description: 'template of a queue: each message goes to one subscriber, and waits for one',
   },
   {
     name: 'deadLetter',
+    shape: 'text',
     default: undefined,
     description: 'template of the queue that rejected messages of this queue go to; without it they are dropped',
   },
@@ -69,6 +80,8 @@ export interface RouteOptions {
   readonly kind: 'topic' | 'queue'
   readonly source: string
   readonly deadLetter: string | undefined
+  /** Of a topic: its words are the segments of a path, and patterns are Spring's. */
+  readonly ant: AntSeparator | undefined
 }
 
 /** @throws FieldError */
@@ -77,15 +90,18 @@ export function readRoute(options: Readonly<Record<string, unknown>>): RouteOpti
   const topic = template(options, 'topic')
   const queue = template(options, 'queue')
   const deadLetter = template(options, 'deadLetter')
+  const { ant } = options
+  if (ant !== undefined && ant !== '/' && ant !== '.') throw new FieldError(['ant'], 'must be / or .')
   if (topic !== undefined && queue !== undefined)
     throw new FieldError(['queue'], 'a route has a topic or a queue, not both')
   if (topic !== undefined) {
     if (deadLetter !== undefined) throw new FieldError(['deadLetter'], 'only a queue has dead letters')
-    return { kind: 'topic', source: topic, deadLetter: undefined }
+    return { kind: 'topic', source: topic, deadLetter: undefined, ant }
   }
   if (queue === undefined) throw new FieldError([], 'a route to a memory broker needs "topic" or "queue"')
   if (deadLetter === queue) throw new FieldError(['deadLetter'], 'a queue cannot be its own dead letter queue')
-  return { kind: 'queue', source: queue, deadLetter }
+  if (ant !== undefined) throw new FieldError(['ant'], 'only topics have patterns')
+  return { kind: 'queue', source: queue, deadLetter, ant }
 }
 
 function template(options: Readonly<Record<string, unknown>>, name: string): string | undefined {

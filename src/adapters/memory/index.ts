@@ -7,7 +7,10 @@
  */
 import type {
   Broker,
+  Forms,
   Health,
+  InnerOptions,
+  InnerPurpose,
   Link,
   Principal,
   PublishOptions,
@@ -24,7 +27,7 @@ import type { BrokerObserver } from '../../broker/observer.ts'
 import { Exchange } from './exchange.ts'
 import { readBounds } from './fields.ts'
 import { MemorySubscription, refusedSubscription } from './subscription.ts'
-import { compileRoute, type MemoryTarget } from './target.ts'
+import { compileRoute, innerRoute, type MemoryTarget } from './target.ts'
 
 export interface MemoryDeps {
   readonly observer: BrokerObserver
@@ -56,6 +59,8 @@ export function memoryBroker(name: string, options: unknown, deps: MemoryDeps): 
 export class MemoryBroker implements Broker<MemoryTarget> {
   readonly name: string
   readonly credentials = 'service'
+  readonly peer = { system: 'memory', address: undefined, port: undefined }
+  readonly forms: Forms = { copy: (name) => ({ topic: name }), compete: (name) => ({ queue: name }) }
   readonly #clock: Clock
   readonly #exchange: Exchange
   readonly #links = new Set<MemoryLink>()
@@ -86,14 +91,22 @@ export class MemoryBroker implements Broker<MemoryTarget> {
     return compileRoute(options, names)
   }
 
+  inner(purpose: InnerPurpose, options: InnerOptions): Route<MemoryTarget> {
+    return innerRoute(purpose, options)
+  }
+
+  isSame(one: MemoryTarget, other: MemoryTarget): boolean {
+    return one.kind === other.kind && one.key === other.key
+  }
+
   traits(target: MemoryTarget): Traits {
-    const isTopic = target.kind === 'topic'
+    const isQueue = target.kind === 'queue'
     return {
       confirms: true,
-      settles: true,
+      settles: target.kind !== 'inner',
       // What is published to a topic without subscribers is gone.
-      stores: !isTopic,
-      distribution: isTopic ? 'copy' : 'compete',
+      stores: isQueue,
+      distribution: isQueue ? 'compete' : 'copy',
       wildcard: target.wildcard,
     }
   }
@@ -171,8 +184,8 @@ class MemoryLink implements Link<MemoryTarget> {
 
   /** The name as it was written, not its words: two spellings of one topic get the same messages under different names. */
   shareKey(target: MemoryTarget, options: SubscribeOptions): string | undefined {
-    if (target.kind !== 'topic' || options.settle !== 'presettled' || options.durable !== undefined) return undefined
-    return Object.keys(options.arguments).length === 0 ? `topic\0${target.name}` : undefined
+    if (target.kind === 'queue' || options.settle !== 'presettled' || options.durable !== undefined) return undefined
+    return Object.keys(options.arguments).length === 0 ? `${target.kind}\0${target.key}` : undefined
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

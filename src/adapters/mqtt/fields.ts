@@ -13,17 +13,19 @@ export const brokerFields: readonly Field[] = [
     default: 'mqtt://localhost:1883',
     description: 'mqtt:// or mqtts://, with user and password if the broker wants them: one account for all clients',
   },
-  { name: 'protocol', default: 5, description: '5, or 4 for MQTT 3.1.1: headers are lost there' },
+  { name: 'protocol', values: [4, 5], default: 5, description: '5, or 4 for MQTT 3.1.1: headers are lost there' },
   {
     name: 'ca',
+    shape: 'text',
     default: undefined,
     description:
       'with mqtts: PEM text of the authority, written out or read like any secret; not given: those that Node trusts',
   },
-  { name: 'cert', default: undefined, description: 'with mqtts: PEM text of the client certificate' },
-  { name: 'key', default: undefined, description: 'with mqtts: PEM text of its key' },
+  { name: 'cert', shape: 'text', default: undefined, description: 'with mqtts: PEM text of the client certificate' },
+  { name: 'key', shape: 'text', secret: true, default: undefined, description: 'with mqtts: PEM text of its key' },
   {
     name: 'serverName',
+    shape: 'text',
     default: undefined,
     description: 'with mqtts: the name that the certificate must bear, when it is not the host of the url',
   },
@@ -35,6 +37,7 @@ export const brokerFields: readonly Field[] = [
   },
   {
     name: 'status',
+    shape: 'text',
     default: undefined,
     description: 'topic that says online or offline (the last will), retained; not given: none',
   },
@@ -69,21 +72,25 @@ export const brokerFields: readonly Field[] = [
 export const routeFields: readonly Field[] = [
   {
     name: 'topic',
+    shape: 'text',
     default: undefined,
     description: 'template of the topic; in SUBSCRIBE * is one level (MQTT +), and # at the end any number',
   },
   {
     name: 'separator',
+    values: ['/', '.'],
     default: '/',
     description: 'of levels in the destination: / (a dot is a character) or . (a dot is a level, %2F a dot)',
   },
   {
     name: 'group',
+    shape: 'text',
     default: undefined,
     description: 'makes it a queue: each message goes to one subscriber of $share/<group>',
   },
   {
     name: 'qos',
+    values: [0, 1],
     default: undefined,
     description:
       '1: all at QoS 1 · 0: nothing subscribed above 0; not given: SEND with receipt or persistent:true at 1',
@@ -96,11 +103,14 @@ export const routeFields: readonly Field[] = [
   },
   {
     name: 'ack',
+    values: ['deferred', 'emulate', 'refuse'],
     default: 'deferred',
     description: 'ack:client: deferred (PUBACK when the client has acknowledged) · emulate (PUBACK at once) · refuse',
   },
   {
     name: 'nack',
+    values: ['redeliver', 'reject'],
+    shape: 'text',
     default: 'redeliver',
     description:
       'NACK, and an ACK that does not come: redeliver (to the same subscriber) · reject (drop) · a topic template',

@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { IConnackPacket, MqttClient } from 'mqtt'
-import type { Broker, Health, Link, Principal, Route, Sink, Traits } from '../../broker/broker.ts'
+import type { Broker, Health, Link, Peer, Principal, Route, Sink, Traits } from '../../broker/broker.ts'
 import type { Clock } from '../../broker/clock.ts'
 import type { BrokerObserver } from '../../broker/observer.ts'
 import { tlsFailure } from '../../broker/tls.ts'
@@ -57,6 +57,7 @@ export class MqttBroker implements Broker<MqttTarget> {
   readonly name: string
   readonly credentials = 'service'
   readonly policyKeys = ['nack', 'holdMs'] as const
+  readonly peer: Peer
   readonly #settings: BrokerSettings
   readonly #observer: BrokerObserver
   readonly #clock: Clock
@@ -70,6 +71,7 @@ export class MqttBroker implements Broker<MqttTarget> {
 
   constructor(name: string, settings: BrokerSettings, { observer, clock }: MqttDeps) {
     this.name = name
+    this.peer = { system: 'mqtt', address: settings.endpoint.hostname, port: settings.endpoint.port }
     this.#settings = settings
     this.#observer = observer
     this.#clock = clock
@@ -109,6 +111,10 @@ export class MqttBroker implements Broker<MqttTarget> {
     return this.#health
   }
 
+  get held(): number {
+    return this.#context.publisher.held
+  }
+
   get holdings(): Holdings {
     const { hub, connections, durables } = this.#context
     return {
@@ -127,6 +133,10 @@ export class MqttBroker implements Broker<MqttTarget> {
 
   route(options: Readonly<Record<string, unknown>>, names: readonly string[]): Route<MqttTarget> {
     return compileRoute(options, names)
+  }
+
+  isSame(one: MqttTarget, other: MqttTarget): boolean {
+    return one.filter === other.filter
   }
 
   traits({ wildcard, rule }: MqttTarget): Traits {
@@ -153,7 +163,8 @@ export class MqttBroker implements Broker<MqttTarget> {
 
   async #dispose(): Promise<void> {
     const { publisher, retained, hub, connections } = this.#context
-    this.#setHealth('down', 'closed by the bridge')
+    // The observer is not told: it is the bridge's own doing.
+    this.#health = { state: 'down', since: this.#clock.now(), reason: 'closed by the bridge' }
     retained.close()
     await Promise.all([...this.#links].map((link) => link.close(closedError())))
     await publisher.close(closedError(), CONFIRM_MS)

@@ -43,6 +43,11 @@ export class Publisher {
     this.#clock = clock
   }
 
+  /** Publications that could not be handed over yet. */
+  get held(): number {
+    return this.#queue.length
+  }
+
   /** Handed over, or kept until it can be; or settled with an error. */
   publish(publication: Publication): void {
     if (this.#largest !== Number.POSITIVE_INFINITY && publication.packetBytes > this.#largest) {

@@ -11,7 +11,7 @@ import { type Names, wordNames } from '../../broker/space.ts'
 import { compileTemplate, type Template, type Variables } from '../../broker/template.ts'
 import { integer, type Options, refuseUnknown, routeFields, text } from './fields.ts'
 import type { RouteRule } from './rule.ts'
-import { MqttTarget, readTopic } from './topics.ts'
+import { checkPublishable, MqttTarget, readTopic } from './topics.ts'
 
 /** A day: timers stay below 2^31 ms. */
 const LONGEST_MS = 24 * 3600 * 1000
@@ -48,6 +48,8 @@ export function compileRoute(options: Options, names: readonly string[]): Route<
     arguments: ['retain'],
     policy: { holdMs: integer(options, 'holdMs', 0, LONGEST_MS), nack: nack === 'redeliver' ? 'requeue' : 'reject' },
     summary: summary(template.source, rule, nack),
+    describe: describeTarget,
+    receipt: receiptText,
   }
 }
 
@@ -59,6 +61,22 @@ function summary(source: string, rule: RouteRule, nack: 'redeliver' | 'reject' |
   const place = rule.group === undefined ? `topic ${source}` : `queue $share/${rule.group}/${source}`
   const qos = rule.qos === undefined ? '' : `, QoS ${rule.qos}`
   return `${place}${qos}${typeof nack === 'string' ? '' : `, rejected to topic ${nack.source}`}`
+}
+
+function describeTarget(target: MqttTarget, verb: 'send' | 'subscribe'): string {
+  const { topic, filter, rule, deadLetter } = target
+  if (verb === 'send') {
+    checkPublishable(target)
+    return `topic ${topic}, QoS ${rule.qos === 1 ? '1' : '0 or 1'}`
+  }
+  const place = rule.group === undefined ? `topic ${filter}` : `queue ${filter}`
+  return `${place}, QoS ${rule.qos ?? 1}${deadLetter === undefined ? '' : `, rejected to topic ${deadLetter}`}`
+}
+
+function receiptText({ rule }: MqttTarget): string {
+  const sent = rule.qos === 1 ? 'everything goes' : 'what has a receipt, or persistent:true, goes'
+  const nobody = rule.mandatory ? 'ERROR not-found if nobody subscribes (MQTT 5)' : 'if nobody subscribes it is dropped'
+  return `PUBACK, for ${sent} at QoS 1: it survives what the sessions of the MQTT broker survive; ${nobody}`
 }
 
 function topicTemplate(options: Options, names: readonly string[]): Template {

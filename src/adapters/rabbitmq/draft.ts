@@ -6,7 +6,7 @@ import { type Arguments, readArguments } from './arguments.ts'
 import { queueKey } from './declare.ts'
 import { hasHeader, type Outbound, setHeader, toAmqp } from './properties.ts'
 import { knownArguments } from './route.ts'
-import type { AmqpTarget, Declare, ExchangeTarget, QueueTarget } from './targets.ts'
+import { type AmqpTarget, type Declare, type ExchangeTarget, namesMany, type QueueTarget } from './targets.ts'
 
 /** A reply queue whose name at the broker changes with every recovery. */
 export interface ReplyQueue {
@@ -51,6 +51,7 @@ export interface DraftContext {
 /** @throws BrokerError `bad-message`, `unsupported`, `limit` */
 export function draft(target: AmqpTarget, message: Message, options: PublishOptions, context: DraftContext): Draft {
   if (target.kind === 'temp') throw new BrokerError('unsupported', 'a temporary queue is for reply-to only')
+  if (target.kind === 'exchange' && target.filter !== undefined) throw namesMany(target.filter)
   const isQueue = target.kind === 'queue'
   const out = toAmqp(message, context.login, context.headersMost)
   const mandatory = target.rule.mandatory ?? (isQueue && options.receipt)

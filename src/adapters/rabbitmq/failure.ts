@@ -37,6 +37,11 @@ export function refusal(thrown: unknown, what: string): BrokerError | undefined 
   }
 }
 
+/** Why the broker has closed the channel of something that stood. @param what as of `refusal` */
+export function ending(thrown: unknown, what: string): BrokerError {
+  return refusal(thrown, what) ?? new BrokerError('cancelled', `${what}: ended by the broker`, { cause: thrown })
+}
+
 /**
  * Why something cannot be had, and waiting will not mend it.
  * @returns undefined when only the connection was lost, which comes back

@@ -1,11 +1,10 @@
 /**
- * The options of a RabbitMQ broker and of its routes: wide and unknown outside, narrow and frozen inside. Durations arrive in milliseconds.
+ * The options of a RabbitMQ broker, and the names of those of its routes: wide and unknown outside, narrow and frozen inside. Durations arrive in milliseconds.
  * Throws FieldError and nothing else.
  */
 import { FieldError } from '../../broker/errors.ts'
 import type { Field } from '../../broker/schema.ts'
-import { compileTemplate, type Template } from '../../broker/template.ts'
-import { checkExchangeName, checkQueueName, checkRoutingKey, type Declare, type TargetRule } from './targets.ts'
+import { type Options, oneOf, refuseUnknown } from './options.ts'
 import { type TlsSettings, tlsFields, tlsSettings } from './tls.ts'
 
 export const brokerFields: readonly Field[] = [
@@ -16,6 +15,7 @@ export const brokerFields: readonly Field[] = [
   },
   {
     name: 'credentials',
+    values: ['service', 'client'],
     default: undefined,
     description:
       'service: the account in the url, for all clients · client: their login, passcode and host; default: what the url has',
@@ -66,11 +66,19 @@ export const brokerFields: readonly Field[] = [
 ]
 
 export const routeFields: readonly Field[] = [
-  { name: 'exchange', default: undefined, description: 'exchange to publish to and to bind to, a template' },
+  { name: 'exchange', shape: 'text', default: undefined, description: 'exchange to publish and bind to, a template' },
   { name: 'routingKey', default: '', description: 'with exchange: routing or binding key, a template' },
-  { name: 'queue', default: undefined, description: 'queue to publish to and to consume, a template' },
+  {
+    name: 'ant',
+    values: ['/', '.'],
+    default: undefined,
+    description:
+      "with routingKey: Spring's names; segments between / (a dot is a character) or between dots, ? * ** {x} in SUBSCRIBE",
+  },
+  { name: 'queue', shape: 'text', default: undefined, description: 'queue to publish to and to consume, a template' },
   {
     name: 'declare',
+    values: ['never', 'missing', 'always'],
     default: 'never',
     description: 'with queue: never · missing (durable, if it is not there) · always',
   },
@@ -81,16 +89,19 @@ export const routeFields: readonly Field[] = [
   },
   {
     name: 'temp',
+    shape: 'text',
     default: undefined,
     description: 'temporary queue for answers, named by the client; only as reply-to',
   },
   {
     name: 'mandatory',
+    shape: 'truth',
     default: undefined,
     description: 'an unroutable message is an error; default: on a queue, when a receipt was asked for',
   },
   {
     name: 'persistent',
+    values: ['with-receipt', 'as-sent'],
     default: 'with-receipt',
     description: 'with-receipt: what has a receipt and goes to a queue survives a broker restart · as-sent',
   },
@@ -131,8 +142,6 @@ export interface BrokerSettings {
   readonly queueNamesPerMinute: number
 }
 
-type Options = Readonly<Record<string, unknown>>
-
 /** @throws FieldError */
 export function brokerSettings(options: Options): BrokerSettings {
   refuseUnknown(options, ['adapter', ...brokerFields.map((field) => field.name)])
@@ -171,85 +180,6 @@ export function brokerSettings(options: Options): BrokerSettings {
   })
 }
 
-/** What a route maps to: templates, and the rule that its targets carry. */
-export type RouteSettings =
-  | { readonly kind: 'exchange'; readonly exchange: Template; readonly key: Template; readonly rule: TargetRule }
-  | { readonly kind: 'queue'; readonly name: Template; readonly reply: boolean; readonly rule: TargetRule }
-  | { readonly kind: 'temp'; readonly name: Template }
-
-/** Which fields go with which kind. */
-const COMPANIONS = {
-  exchange: ['exchange', 'routingKey', 'mandatory', 'persistent'],
-  queue: ['queue', 'declare', 'reply', 'mandatory', 'persistent'],
-  temp: ['temp'],
-} as const
-
-/** @throws FieldError */
-export function routeSettings(options: Options, names: readonly string[]): RouteSettings {
-  refuseUnknown(
-    options,
-    routeFields.map((field) => field.name),
-  )
-  const kinds = (['exchange', 'queue', 'temp'] as const).filter((kind) => options[kind] !== undefined)
-  const kind = kinds[0]
-  if (kind === undefined || kinds.length > 1)
-    throw new FieldError([kinds[1] ?? 'exchange'], 'a route has either exchange, queue or temp')
-  const stray = Object.keys(options).find((name) => !(COMPANIONS[kind] as readonly string[]).includes(name))
-  if (stray !== undefined) throw new FieldError([stray], `does not go with ${kind}`)
-  const settings = settingsOf(kind, options, names)
-  requireAll(settings, kind, names)
-  return settings
-}
-
-function settingsOf(kind: keyof typeof COMPANIONS, options: Options, names: readonly string[]): RouteSettings {
-  const rule: TargetRule = {
-    mandatory: boolean(options, 'mandatory'),
-    persistent: oneOf(options, 'persistent', ['with-receipt', 'as-sent'] as const) ?? 'with-receipt',
-    declare: oneOf(options, 'declare', ['never', 'missing', 'always'] as const) ?? ('never' satisfies Declare),
-  }
-  if (kind === 'exchange') {
-    const exchange = template(options, 'exchange', names, checkExchangeName)
-    if (exchange.source === '')
-      throw new FieldError(['exchange'], 'must have a name; for the default exchange use queue')
-    const key = template({ routingKey: '', ...options }, 'routingKey', names, checkRoutingKey)
-    const twice = exchange.names.find((name) => key.names.includes(name))
-    if (twice !== undefined) throw new FieldError(['routingKey'], `{${twice}} stands in exchange already`)
-    return { kind, exchange, key, rule }
-  }
-  if (kind === 'temp') return { kind, name: template(options, 'temp', names, (name) => name) }
-  const reply = boolean(options, 'reply') ?? false
-  if (reply && rule.declare !== 'never') throw new FieldError(['declare'], 'must be never, since reply is true')
-  const name = template(options, 'queue', names, (text) => checkQueueName(text, reply))
-  return { kind, name, reply, rule: reply ? { ...rule, mandatory: rule.mandatory ?? false } : rule }
-}
-
-/** "Every template must be invertible": what is left out of it could not be put back. */
-function requireAll(settings: RouteSettings, kind: string, names: readonly string[]): void {
-  const used = settings.kind === 'exchange' ? [...settings.exchange.names, ...settings.key.names] : settings.name.names
-  const missing = names.find((name) => !used.includes(name))
-  if (missing === undefined) return
-  const field = kind === 'exchange' ? 'routingKey' : kind
-  throw new FieldError([field], `{${missing}} of the destination is not used: a delivery could not find its way back`)
-}
-
-function template(
-  options: Options,
-  field: string,
-  names: readonly string[],
-  check: (text: string) => string,
-): Template {
-  const source = options[field]
-  if (typeof source !== 'string') throw new FieldError([field], 'must be a text')
-  const compiled = compileTemplate(source, [field], names)
-  if (compiled.names.length > 0) return compiled
-  try {
-    check(source)
-  } catch (error) {
-    throw new FieldError([field], (error as Error).message)
-  }
-  return compiled
-}
-
 function readUrl(value: unknown): URL {
   // A url may hold a password: none of these texts repeats it.
   if (typeof value !== 'string') throw new FieldError(['url'], 'must be a text')
@@ -265,25 +195,6 @@ function readUrl(value: unknown): URL {
   if (url.hostname === '') throw new FieldError(['url'], 'must name a host')
   if (url.search !== '' || url.hash !== '') throw new FieldError(['url'], 'takes no ? or #: use the options beside it')
   return url
-}
-
-function refuseUnknown(options: Options, known: readonly string[]): void {
-  const unknown = Object.keys(options).find((name) => !known.includes(name))
-  if (unknown !== undefined) throw new FieldError([unknown], `is not an option here; there are ${known.join(', ')}`)
-}
-
-function oneOf<const V extends string>(options: Options, name: string, values: readonly V[]): V | undefined {
-  const value = options[name]
-  if (value === undefined) return undefined
-  const found = values.find((each) => each === value)
-  if (found === undefined) throw new FieldError([name], `must be ${values.join(' or ')}`)
-  return found
-}
-
-function boolean(options: Options, name: string): boolean | undefined {
-  const value = options[name]
-  if (value === undefined || typeof value === 'boolean') return value
-  throw new FieldError([name], 'must be true or false')
 }
 
 function integer(options: Options, name: string, least: number, most: number): number {

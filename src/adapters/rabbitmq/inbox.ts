@@ -72,6 +72,11 @@ export class Inbox {
     return { list, settledBelow: this.#settledBelow, stale }
   }
 
+  /** What it takes to settle a message that the subscriber does not want. */
+  pass(message: ConsumeMessage): Taken {
+    return { list: [toUnacked(message)], settledBelow: this.#settledBelow, stale: [] }
+  }
+
   /** What was never given out, in order, and forgets it. */
   unpark(): readonly Unacked[] {
     return this.#parked.splice(0).map(toUnacked)

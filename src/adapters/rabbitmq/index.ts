@@ -6,7 +6,19 @@
  * identity; with `credentials: client` one for each login, passcode and virtual host.
  */
 import { randomBytes } from 'node:crypto'
-import type { Broker, Health, Link, Principal, Route, Sink, Traits } from '../../broker/broker.ts'
+import type {
+  Broker,
+  Forms,
+  Health,
+  InnerOptions,
+  InnerPurpose,
+  Link,
+  Peer,
+  Principal,
+  Route,
+  Sink,
+  Traits,
+} from '../../broker/broker.ts'
 import type { Clock } from '../../broker/clock.ts'
 import type { BrokerObserver } from '../../broker/observer.ts'
 import type { BrokerContext } from './context.ts'
@@ -16,8 +28,8 @@ import { HealthBoard } from './health.ts'
 import { AmqpLink } from './link.ts'
 import { Pool } from './pool.ts'
 import { Probe } from './probe.ts'
-import { compileRoute } from './route.ts'
-import { type AmqpTarget, traitsOf } from './targets.ts'
+import { compileRoute, innerRoute } from './route.ts'
+import { type AmqpTarget, isSame, traitsOf } from './targets.ts'
 import { Upstream } from './upstream.ts'
 
 export type { AmqpTarget } from './targets.ts'
@@ -43,6 +55,13 @@ export function rabbitmqBroker(
 class RabbitmqBroker implements Broker<AmqpTarget> {
   readonly name: string
   readonly credentials: 'service' | 'client'
+  readonly peer: Peer
+  /** With a service account: bridges meet in its virtual host, while every login of a client may be in another. */
+  readonly inner?: (purpose: InnerPurpose, options: InnerOptions) => Route<AmqpTarget>
+  readonly forms: Forms = {
+    copy: (name) => ({ exchange: 'amq.topic', routingKey: name }),
+    compete: (name) => ({ queue: name, declare: 'missing' }),
+  }
   readonly #context: BrokerContext
   readonly #pool: Pool
   /** Of the service account. */
@@ -53,6 +72,7 @@ class RabbitmqBroker implements Broker<AmqpTarget> {
   constructor(name: string, settings: BrokerSettings, deps: RabbitmqDeps) {
     this.name = name
     this.credentials = settings.credentials
+    this.peer = { system: 'rabbitmq', address: settings.endpoint.hostname, port: settings.endpoint.port }
     const prefix = randomBytes(9).toString('base64url')
     let ids = 0
     const board = new HealthBoard(name, deps.observer, deps.clock)
@@ -67,8 +87,9 @@ class RabbitmqBroker implements Broker<AmqpTarget> {
     }
     this.#pool = new Pool(this.#context)
     const { account } = settings
-    if (account !== undefined)
-      this.#service = new Upstream({ context: this.#context, account, identity: 'service', refused: undefined })
+    if (account === undefined) return
+    this.#service = new Upstream({ context: this.#context, account, identity: 'service', refused: undefined })
+    this.inner = innerRoute
   }
 
   get health(): Health {
@@ -77,6 +98,10 @@ class RabbitmqBroker implements Broker<AmqpTarget> {
 
   get users(): number {
     return this.#pool.size
+  }
+
+  get held(): number {
+    return this.#service?.publisher.held ?? this.#pool.held
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -94,6 +119,10 @@ class RabbitmqBroker implements Broker<AmqpTarget> {
 
   traits(target: AmqpTarget): Traits {
     return traitsOf(target)
+  }
+
+  isSame(one: AmqpTarget, other: AmqpTarget): boolean {
+    return isSame(one, other)
   }
 
   async link(who: Principal, replies: Sink<AmqpTarget>, signal: AbortSignal): Promise<Link<AmqpTarget>> {

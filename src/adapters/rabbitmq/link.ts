@@ -9,11 +9,12 @@ import { NameBudget } from './budget.ts'
 import type { BrokerContext } from './context.ts'
 import { type DraftContext, draft, type ReplyQueue } from './draft.ts'
 import { closedError } from './failure.ts'
+import type { HubSubscription } from './hub-subscription.ts'
 import { Outbox } from './outbox.ts'
 import { type Plan, planReplies, planSubscription } from './plan.ts'
 import { Publication } from './publication.ts'
 import { AmqpSubscription, type SubscriptionContext } from './subscription.ts'
-import { type AmqpTarget, describe } from './targets.ts'
+import { type AmqpTarget, bindingOf, describe, isInner } from './targets.ts'
 import type { Upstream } from './upstream.ts'
 import { LinkWay } from './way.ts'
 
@@ -33,7 +34,7 @@ export class AmqpLink implements Link<AmqpTarget> {
   readonly #outbox: Outbox
   readonly #subscriptionContext: SubscriptionContext
   readonly #draftContext: DraftContext
-  readonly #subscriptions = new Set<AmqpSubscription>()
+  readonly #subscriptions = new Set<Held>()
   /** By the name the client gave. */
   readonly #replyQueues = new Map<string, AmqpSubscription>()
   #replyTags = 0
@@ -70,10 +71,10 @@ export class AmqpLink implements Link<AmqpTarget> {
   publish(target: AmqpTarget, message: Message, options: PublishOptions): Promise<void> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended)
     try {
-      if (message.body.length > this.#upstream.publisher.largest) {
+      if (message.body.length > this.#upstream.publisher.verdicts.largest) {
         throw new BrokerError(
           'bad-message',
-          `the broker takes messages of at most ${this.#upstream.publisher.largest} bytes`,
+          `the broker takes messages of at most ${this.#upstream.publisher.verdicts.largest} bytes`,
         )
       }
       const now = this.#context.clock.now()
@@ -91,6 +92,7 @@ export class AmqpLink implements Link<AmqpTarget> {
       if (target.kind === 'queue' && this.#upstream.registry.isOwned(target.name)) {
         throw new BrokerError('forbidden', `${describe(target)} belongs to another subscription`)
       }
+      if (isInner(target)) return this.#listen(target, options, sink)
       return this.#open(planSubscription(target, options), options, sink)
     } catch (error) {
       return new RefusedSubscription(target, asError(error))
@@ -101,7 +103,7 @@ export class AmqpLink implements Link<AmqpTarget> {
     if (target.kind !== 'exchange' || options.durable !== undefined) return undefined
     const args = Object.entries(options.arguments).sort(([left], [right]) => (left < right ? -1 : 1))
     if (options.arguments['x-queue-name'] !== undefined) return undefined
-    return JSON.stringify([this.identity, target.exchange, target.key, args])
+    return JSON.stringify([this.identity, bindingOf(target), args])
   }
 
   fork(): Link<AmqpTarget> {
@@ -150,6 +152,21 @@ export class AmqpLink implements Link<AmqpTarget> {
     return subscription
   }
 
+  /** @throws BrokerError `unsupported` */
+  #listen(target: AmqpTarget, options: SubscribeOptions, sink: Sink<AmqpTarget>): HubSubscription {
+    if (options.durable !== undefined || options.settle !== 'presettled' || Object.keys(options.arguments).length > 0) {
+      throw new BrokerError(
+        'unsupported',
+        'nothing is kept here for anybody: it can be neither durable nor acknowledged',
+      )
+    }
+    const listening: HubSubscription = this.#upstream.hub.subscribe(target, sink, () =>
+      this.#subscriptions.delete(listening),
+    )
+    this.#subscriptions.add(listening)
+    return listening
+  }
+
   #replyQueue(name: string, spend: (name: string) => void): ReplyQueue {
     const known = this.#replyQueues.get(name)
     if (known !== undefined) return known
@@ -172,6 +189,12 @@ export class AmqpLink implements Link<AmqpTarget> {
     this.#replyQueues.set(name, queue)
     return queue
   }
+}
+
+/** A subscription of this link. */
+interface Held extends AsyncDisposable {
+  /** For a reason that concerns the whole link. */
+  end(reason: BrokerError): void
 }
 
 /** It was refused before the broker was asked. */

@@ -9,7 +9,7 @@ import { BrokerError } from '../../broker/errors.ts'
 import { type Arguments, readArguments } from './arguments.ts'
 import { queueOptions } from './declare.ts'
 import { knownArguments } from './route.ts'
-import { type AmqpTarget, checkQueueName, describe, OWN_QUEUE_PREFIX } from './targets.ts'
+import { type AmqpTarget, checkQueueName, describe, type ExchangeTarget, OWN_QUEUE_PREFIX } from './targets.ts'
 
 export interface Plan {
   readonly target: AmqpTarget
@@ -22,6 +22,8 @@ export interface Plan {
   /** Declare before consuming; else only when consuming shows that the queue is missing. */
   readonly declareFirst: boolean
   readonly bind: { readonly exchange: string; readonly key: string } | undefined
+  /** What the subscriber wants of what the binding brings, by routing key; left out: all of it. */
+  readonly accepts?: ((key: string) => boolean) | undefined
   /** Server-named and exclusive: it goes with its consumer, and a lost connection loses what was in it. */
   readonly isOwn: boolean
   /** It counts against the client's new queue names. */
@@ -72,11 +74,16 @@ function planQueue(name: string, { rule }: AmqpTarget & { kind: 'queue' }, args:
   }
 }
 
-function planExchange(target: AmqpTarget & { kind: 'exchange' }, options: SubscribeOptions, args: Arguments): Core {
+function planExchange(target: ExchangeTarget, options: SubscribeOptions, args: Arguments): Core {
   const bind = { exchange: target.exchange, key: target.key }
+  const accepts = target.filter?.accepts
+  if (accepts !== undefined && args.queueName !== undefined) {
+    // Whoever else consumes from that queue would miss what is left out here.
+    throw new BrokerError('unsupported', 'header "x-queue-name" does not go with ? or * inside a segment')
+  }
   if (options.durable !== undefined || args.queueName !== undefined) {
     refuseExclusive(args)
-    const durable = options.durable === undefined ? undefined : durableQueueName(options.durable, bind)
+    const durable = options.durable === undefined ? undefined : durableQueueName(options.durable, target)
     const queue = args.queueName === undefined ? durable! : checkQueueName(args.queueName)
     return {
       queue,
@@ -88,6 +95,7 @@ function planExchange(target: AmqpTarget & { kind: 'exchange' }, options: Subscr
       },
       declareFirst: true,
       bind,
+      accepts,
       isOwn: false,
       isNamedByClient: args.queueName !== undefined,
       durable: durable === undefined ? undefined : queue,
@@ -96,7 +104,7 @@ function planExchange(target: AmqpTarget & { kind: 'exchange' }, options: Subscr
   if (args.durable === true)
     throw new BrokerError('unsupported', 'a durable subscription needs a name that it is resumed by')
   // `exclusive` is what it is anyway, and `auto-delete` says when: the queue goes with its subscription.
-  return { ...OWN_QUEUE, declare: { ...OWN_QUEUE.declare, arguments: args.queue }, bind }
+  return { ...OWN_QUEUE, declare: { ...OWN_QUEUE.declare, arguments: args.queue }, bind, accepts }
 }
 
 /** Exclusivity is per AMQP connection, and connections are pooled: it would keep nobody out. */
@@ -105,9 +113,10 @@ function refuseExclusive(args: Arguments): void {
     throw new BrokerError('unsupported', 'header "exclusive" is not supported for a named queue')
 }
 
-function durableQueueName(name: string, bind: { readonly exchange: string; readonly key: string }): string {
+function durableQueueName(name: string, { exchange, key, filter }: ExchangeTarget): string {
+  const pattern = filter === undefined ? [] : [filter.source]
   const hash = createHash('sha256')
-    .update(JSON.stringify([name, bind.exchange, bind.key]))
+    .update(JSON.stringify([name, exchange, key, ...pattern]))
     .digest('hex')
   return `${OWN_QUEUE_PREFIX}sub.${hash.slice(0, 32)}`
 }

@@ -44,6 +44,13 @@ export class Pool implements AsyncDisposable {
     return this.#entries.size
   }
 
+  /** Publications of all identities that could not be handed over yet. */
+  get held(): number {
+    let held = 0
+    for (const { upstream } of this.#entries.values()) held += upstream.publisher.held
+    return held
+  }
+
   /**
    * An upstream for one more link; `release` gives it back. A login may be empty: an OAuth token as passcode says who it is.
    * @throws BrokerError `login-refused`, `broker-unavailable`, `limit`, `closed`

@@ -1,10 +1,22 @@
 /** A route of the configuration: destination variables into AMQP names, and back. Pure. */
-import type { Route } from '../../broker/broker.ts'
+import type { InnerOptions, InnerPurpose, Route } from '../../broker/broker.ts'
+import { BrokerError } from '../../broker/errors.ts'
+import { innerKey, innerVariables } from '../../broker/inner.ts'
 import { ANYTHING, type Names, plainNames, type Space, wordNames } from '../../broker/space.ts'
 import type { Variables } from '../../broker/template.ts'
 import { CONSUMER_ARGUMENTS, EXCHANGE_ARGUMENTS, QUEUE_ARGUMENTS } from './arguments.ts'
-import { type RouteSettings, routeSettings } from './fields.ts'
-import { type AmqpTarget, checkExchangeName, checkQueueName, checkRoutingKey, type Declare } from './targets.ts'
+import { type RouteSettings, routeSettings } from './mapping.ts'
+import {
+  type AmqpTarget,
+  checkExchangeName,
+  checkQueueName,
+  checkRoutingKey,
+  type Declare,
+  isInner,
+  namesMany,
+  OWN_EXCHANGE,
+  type TargetRule,
+} from './targets.ts'
 
 /** @throws FieldError */
 export function compileRoute(options: Readonly<Record<string, unknown>>, names: readonly string[]): Route<AmqpTarget> {
@@ -14,9 +26,28 @@ export function compileRoute(options: Readonly<Record<string, unknown>>, names: 
     variables: (target) => variablesOf(settings, target),
     space: spaceOfRoute(settings),
     spaceOf,
-    special: settings.kind === 'exchange' ? '.*#' : '',
+    special: settings.kind !== 'exchange' ? '' : (settings.paths?.special ?? '.*#'),
     arguments: argumentsOf(settings),
     summary: summaryOf(settings),
+    describe: describeTarget,
+    receipt: receiptText,
+  }
+}
+
+/** `Broker.inner`. */
+export function innerRoute(purpose: InnerPurpose, { mandatory }: InnerOptions): Route<AmqpTarget> {
+  const rule: TargetRule = { mandatory, persistent: 'as-sent', declare: 'never' }
+  return {
+    target: (variables) => ({ kind: 'exchange', exchange: OWN_EXCHANGE, key: innerKey(purpose, variables), rule }),
+    variables: (target) =>
+      target.kind === 'exchange' && isInner(target) ? innerVariables(purpose, target.key) : undefined,
+    space: { kind: 'exchange', parts: [plainNames(OWN_EXCHANGE), ANYTHING] },
+    spaceOf,
+    special: '',
+    arguments: [],
+    summary: `exchange ${OWN_EXCHANGE}, key ${purpose === 'user' ? 'user.{name}.{path}' : purpose}`,
+    describe: describeTarget,
+    receipt: (target) => receiptText(target).replace('ERROR not-found', 'ERROR user-absent'),
   }
 }
 
@@ -39,7 +70,9 @@ function targetOf(settings: RouteSettings, variables: Variables): AmqpTarget {
   switch (settings.kind) {
     case 'exchange': {
       const exchange = checkExchangeName(settings.exchange.render(variables))
-      return { kind: 'exchange', exchange, key: checkRoutingKey(settings.key.render(variables)), rule: settings.rule }
+      const { paths, key, rule } = settings
+      const { name, filter } = paths?.place(variables) ?? { name: key.render(variables), filter: undefined }
+      return { kind: 'exchange', exchange, key: checkRoutingKey(name), filter, rule }
     }
     case 'queue': {
       const name = checkQueueName(settings.name.render(variables), settings.reply)
@@ -53,7 +86,7 @@ function targetOf(settings: RouteSettings, variables: Variables): AmqpTarget {
 function variablesOf(settings: RouteSettings, target: AmqpTarget): Variables | undefined {
   if (settings.kind === 'exchange' && target.kind === 'exchange') {
     const left = settings.exchange.match(target.exchange)
-    const right = settings.key.match(target.key)
+    const right = (settings.paths ?? settings.key).match(target.key)
     return left === undefined || right === undefined ? undefined : Object.assign(Object.create(null), left, right)
   }
   if (settings.kind === 'queue' && target.kind === 'queue') {
@@ -110,4 +143,34 @@ function summaryOf(settings: RouteSettings): string {
     case 'temp':
       return `temporary queue ${settings.name.source}, for answers`
   }
+}
+
+function describeTarget(target: AmqpTarget, verb: 'send' | 'subscribe'): string {
+  switch (target.kind) {
+    case 'exchange': {
+      const { exchange, key, filter } = target
+      if (filter !== undefined && verb === 'send') throw namesMany(filter)
+      const place = `exchange ${exchange === '' ? '(default)' : exchange}, key ${key === '' ? '(empty)' : key}`
+      return filter?.accepts === undefined ? place : `${place}, of which what ${filter.source} matches`
+    }
+    case 'queue':
+      return `queue ${target.name}`
+    case 'temp':
+      throw new BrokerError('unsupported', `a temporary queue is for reply-to only: it takes no ${verb.toUpperCase()}`)
+  }
+}
+
+/** What draft.ts does with a publish that somebody waits for. */
+function receiptText(target: AmqpTarget): string {
+  if (target.kind === 'temp') return 'none: it is for reply-to only'
+  const isQueue = target.kind === 'queue'
+  const kept = isQueue && target.rule.persistent === 'with-receipt'
+  const survives = kept
+    ? 'persistent (unless the frame says persistent:false), so that in a durable queue it survives a kill of the bridge and a restart of RabbitMQ'
+    : 'a restart of RabbitMQ is survived only in durable queues and with persistent:true in the frame'
+  const nobody =
+    (target.rule.mandatory ?? isQueue)
+      ? 'mandatory: ERROR not-found if no queue takes it'
+      : 'if no queue is bound it is dropped'
+  return `publisher confirm: RabbitMQ has it; ${survives}; ${nobody}`
 }

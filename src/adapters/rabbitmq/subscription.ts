@@ -13,12 +13,12 @@ import { Attachment } from './attachment.ts'
 import type { Channels } from './channels.ts'
 import type { Budget, Declarer } from './declare.ts'
 import type { ReplyQueue } from './draft.ts'
-import { closedError, refusal, unmendable } from './failure.ts'
+import { closedError, ending, unmendable } from './failure.ts'
 import { Inbox } from './inbox.ts'
 import type { Plan } from './plan.ts'
 import { fromAmqp } from './properties.ts'
 import type { Registry } from './registry.ts'
-import type { AmqpTarget } from './targets.ts'
+import { type AmqpTarget, deliveredTo } from './targets.ts'
 import { Window } from './window.ts'
 
 export interface SubscriptionContext {
@@ -201,12 +201,7 @@ export class AmqpSubscription implements Subscription<AmqpTarget>, ReplyQueue {
   async #until(attachment: Attachment): Promise<void> {
     const { error } = await attachment.closed
     if (this.#state === 'over') return
-    if (error !== undefined) {
-      const reason =
-        refusal(error, this.#plan.what) ??
-        new BrokerError('cancelled', `${this.#plan.what}: ended by the broker`, { cause: error })
-      return void this.#fail(reason)
-    }
+    if (error !== undefined) return void this.#fail(ending(error, this.#plan.what))
     this.#context.registry.disown(attachment.queue)
     this.#resumeAt = this.#inbox.resumeAt ?? this.#resumeAt
     this.#inbox.clear()
@@ -217,7 +212,9 @@ export class AmqpSubscription implements Subscription<AmqpTarget>, ReplyQueue {
 
   #arrived(attachment: Attachment, message: ConsumeMessage): void {
     if (attachment !== this.#attachment || this.#state === 'over' || this.#isSilent) return
-    if (this.#plan.noAck) {
+    const { noAck, accepts } = this.#plan
+    if (accepts !== undefined && !accepts(message.fields.routingKey)) return void this.#pass(attachment, message)
+    if (noAck) {
       this.#resumeBefore(attachment)
       this.#deliver(message, ++this.#presettled, message.fields.redelivered)
       return
@@ -227,6 +224,13 @@ export class AmqpSubscription implements Subscription<AmqpTarget>, ReplyQueue {
     if (this.#state === 'stopped') return
     this.#resumeBefore(attachment)
     this.#give()
+  }
+
+  /** The binding brings more than is wanted. */
+  #pass(attachment: Attachment, message: ConsumeMessage): void {
+    if (this.#plan.noAck) return
+    const { list, settledBelow } = this.#inbox.pass(message)
+    attachment.settle(list, settledBelow, 'accepted')
   }
 
   #adapt(attachment: Attachment): void {
@@ -251,14 +255,9 @@ export class AmqpSubscription implements Subscription<AmqpTarget>, ReplyQueue {
   }
 
   #deliver(message: ConsumeMessage, tag: number, redelivered: boolean): void {
-    this.#sink.deliver({ message: fromAmqp(message), target: this.#targetOf(message), redelivered, tag })
-  }
-
-  #targetOf({ fields }: ConsumeMessage): AmqpTarget {
-    const { target } = this.#plan
-    if (target.kind !== 'exchange' || (fields.routingKey === target.key && fields.exchange === target.exchange))
-      return target
-    return { kind: 'exchange', exchange: fields.exchange, key: fields.routingKey, rule: target.rule }
+    const { exchange, routingKey } = message.fields
+    const target = deliveredTo(this.#plan.target, exchange, routingKey)
+    this.#sink.deliver({ message: fromAmqp(message), target, redelivered, tag })
   }
 
   async #stop(): Promise<void> {

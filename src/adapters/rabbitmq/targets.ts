@@ -4,6 +4,7 @@
  *
  * Knows nothing of connections.
  */
+import type { AntFilter } from '../../broker/ant.ts'
 import type { Traits } from '../../broker/broker.ts'
 import { BrokerError } from '../../broker/errors.ts'
 
@@ -24,6 +25,8 @@ export interface ExchangeTarget {
   readonly exchange: string
   /** Routing key of a publish, binding key of a subscription. */
   readonly key: string
+  /** Of an Ant pattern: what it wants of what the binding key brings. */
+  readonly filter?: AntFilter | undefined
   readonly rule: TargetRule
 }
 
@@ -44,7 +47,7 @@ export interface TempTarget {
 export type AmqpTarget = ExchangeTarget | QueueTarget | TempTarget
 
 /** The bridge's own exchange (user destinations, events): no route may target it. */
-const OWN_EXCHANGE = 'stomp-bridge'
+export const OWN_EXCHANGE = 'stomp-bridge'
 /** Names of the queues that the bridge makes for durable subscriptions. */
 export const OWN_QUEUE_PREFIX = 'stomp-bridge.'
 
@@ -80,16 +83,51 @@ export function fromReplyTo(name: string): QueueTarget {
   return { kind: 'queue', name, reply: true, rule: REPLY_RULE }
 }
 
+/** In the bridge's own exchange: for all of them one queue is enough. */
+export function isInner(target: AmqpTarget): boolean {
+  return target.kind === 'exchange' && target.exchange === OWN_EXCHANGE
+}
+
 /** For errors that clients read. */
 export function describe(target: AmqpTarget): string {
   if (target.kind === 'exchange') return `exchange "${target.exchange}"`
   return target.kind === 'queue' ? `queue "${target.name}"` : `temporary queue "${target.name}"`
 }
 
+/** What a SEND to an Ant pattern is refused with. */
+export function namesMany({ source }: AntFilter): BrokerError {
+  return new BrokerError('bad-destination', `"${source}" names many topics: it can be subscribed to, not sent to`)
+}
+
+/** `Broker.isSame`. */
+export function isSame(one: AmqpTarget, other: AmqpTarget): boolean {
+  if (one.kind === 'exchange') {
+    return other.kind === 'exchange' && bindingOf(one) === bindingOf(other)
+  }
+  return other.kind === one.kind && other.name === one.name
+}
+
+/** Equal for subscriptions to an exchange that get the same. */
+export function bindingOf({ exchange, key, filter }: ExchangeTarget): string {
+  return JSON.stringify([exchange, key, filter?.source])
+}
+
+/** Where a message was published that came to a subscription to `target`. */
+export function deliveredTo(target: AmqpTarget, exchange: string, key: string): AmqpTarget {
+  if (target.kind !== 'exchange' || (key === target.key && exchange === target.exchange)) return target
+  return { kind: 'exchange', exchange, key, rule: target.rule }
+}
+
 export function traitsOf(target: AmqpTarget): Traits {
   switch (target.kind) {
     case 'exchange':
-      return { confirms: true, settles: true, stores: false, distribution: 'copy', wildcard: isWildcard(target.key) }
+      return {
+        confirms: true,
+        settles: !isInner(target),
+        stores: false,
+        distribution: 'copy',
+        wildcard: isWildcard(target.key),
+      }
     case 'queue':
       return { confirms: true, settles: true, stores: true, distribution: 'compete', wildcard: false }
     case 'temp':

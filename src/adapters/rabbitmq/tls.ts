@@ -6,14 +6,16 @@ import type { Field } from '../../broker/schema.ts'
 export const tlsFields: readonly Field[] = [
   {
     name: 'ca',
+    shape: 'text',
     default: undefined,
     description:
       'with amqps: PEM text of the authority, written out or read like any secret; not given: those that Node trusts',
   },
-  { name: 'cert', default: undefined, description: 'with amqps: PEM text of the client certificate' },
-  { name: 'key', default: undefined, description: 'with amqps: PEM text of its key' },
+  { name: 'cert', shape: 'text', default: undefined, description: 'with amqps: PEM text of the client certificate' },
+  { name: 'key', shape: 'text', secret: true, default: undefined, description: 'with amqps: PEM text of its key' },
   {
     name: 'serverName',
+    shape: 'text',
     default: undefined,
     description: 'with amqps: the name that the certificate must bear, when it is not the host of the url',
   },

@@ -11,6 +11,7 @@ import { Declarer } from './declare.ts'
 import { dialer } from './dial.ts'
 import { isLoginRefused, isOpenRefused, loginRefusedError } from './failure.ts'
 import type { Account } from './fields.ts'
+import { Hub } from './hub.ts'
 import type { AmqpLink } from './link.ts'
 import { Publisher } from './publisher.ts'
 import { Registry } from './registry.ts'
@@ -35,6 +36,8 @@ export class Upstream implements AsyncDisposable {
   readonly publisher: Publisher
   readonly registry = new Registry()
   readonly links = new Set<AmqpLink>()
+  /** What comes from the bridge's own exchange. */
+  readonly hub: Hub
   readonly #options: UpstreamOptions
   #openRefusals = 0
   #wasUp = false
@@ -51,6 +54,12 @@ export class Upstream implements AsyncDisposable {
       recovered: (channels) => context.observer.recovered(context.name, channels, 0),
     })
     this.declarer = new Declarer(this.channels, context.clock)
+    this.hub = new Hub({
+      channels: this.channels,
+      declarer: this.declarer,
+      registry: this.registry,
+      clock: context.clock,
+    })
     this.publisher = new Publisher({
       broker: context.name,
       connect: (events) => this.#connection('publish', events),
@@ -69,6 +78,7 @@ export class Upstream implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // Publications may still need the answers of the other connection.
     await this.publisher[Symbol.asyncDispose]()
+    this.hub.close()
     await this.channels[Symbol.asyncDispose]()
   }
 

@@ -3,7 +3,12 @@ import type { Field } from '../../broker/schema.ts'
 import { Options } from '../options.ts'
 
 export const fields: readonly Field[] = [
-  { name: 'url', default: undefined, description: 'where CONNECT is POSTed as JSON; https, or http on loopback' },
+  {
+    name: 'url',
+    shape: 'text',
+    default: undefined,
+    description: 'where CONNECT is POSTed as JSON; https, or http on loopback',
+  },
   {
     name: 'plain',
     default: false,
@@ -25,6 +30,7 @@ export const fields: readonly Field[] = [
   { name: 'cacheRefusals', default: 5_000, unit: 'ms', description: 'how long no counts' },
   {
     name: 'onError',
+    values: ['deny', 'allow'],
     default: undefined,
     description: 'deny | allow, when there is no answer; allow lets everybody in, without name and roles',
   },

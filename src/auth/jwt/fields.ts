@@ -16,6 +16,7 @@ export const fields: readonly Field[] = [
   },
   {
     name: 'algorithms',
+    shape: 'texts',
     default: undefined,
     description: 'the only ones accepted: RS256, PS256, ES256, EdDSA, HS256 and so on',
   },
@@ -34,10 +35,11 @@ export const fields: readonly Field[] = [
   { name: 'user', default: 'sub', description: "claim that is the user's name; dots lead into objects" },
   {
     name: 'roles',
+    shape: 'text',
     default: undefined,
     description: 'claim with the roles, a list or words between spaces, like realm_access.roles',
   },
-  { name: 'type', default: undefined, description: 'typ that the token must have, like at+jwt' },
+  { name: 'type', shape: 'text', default: undefined, description: 'typ that the token must have, like at+jwt' },
   { name: 'clockTolerance', default: 5_000, unit: 'ms', description: 'between the clocks of issuer and bridge' },
   { name: 'tokenBytes', default: 16_384, unit: 'bytes', description: 'longer tokens are refused unread' },
   { name: 'jwksTimeout', default: 5_000, unit: 'ms', description: 'for one fetch of keys' },

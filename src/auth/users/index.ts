@@ -5,11 +5,11 @@
  */
 import { siteOf } from '../../broker/address.ts'
 import { Attempts } from '../attempts.ts'
-import { type Attempt, type Authenticator, passed, refused, type Verdict } from '../authenticator.ts'
+import { type Attempt, type Authenticator, passed, refused, type User, type Verdict } from '../authenticator.ts'
 import type { AuthContext } from '../context.ts'
 import { Turnstile } from '../turnstile.ts'
 import { readUsers, type UsersOptions } from './fields.ts'
-import { decoy, type Hash, matches, type Scrypt, systemScrypt, work } from './phc.ts'
+import { decoy, type Hash, matches, phcOf, type Scrypt, systemScrypt, work } from './phc.ts'
 
 /**
  * @param derive for tests, which count its calls
@@ -51,6 +51,14 @@ class UsersAuthenticator implements Authenticator {
     return verdict ?? refused('too-many-attempts', 'too many logins at one time: try again later')
   }
 
+  standing(user: User): { readonly user: User; readonly proof: string } | undefined {
+    const account = user.name === undefined ? undefined : this.#accounts.get(user.name)
+    if (account === undefined) return undefined
+    const same = user.authenticator === this.name && isEqual(user.roles, account.roles)
+    const now = same ? user : { ...user, roles: account.roles, authenticator: this.name }
+    return { user: now, proof: phcOf(account.hash) }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort(new Error('the bridge stops'))
   }
@@ -74,4 +82,8 @@ class UsersAuthenticator implements Authenticator {
       ticket.dropped()
     }
   }
+}
+
+function isEqual(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  return one.size === other.size && [...one].every((role) => other.has(role))
 }

@@ -60,9 +60,13 @@ export async function matches(
 
 /** A new hash with a salt of its own. */
 export async function hashOf(password: string, derive: Scrypt = systemScrypt): Promise<string> {
-  const { ln, r, p } = STANDARD
   const salt = randomBytes(16)
   const hash = await run(password, { ...STANDARD, salt, length: 32 }, derive)
+  return phcOf({ ...STANDARD, salt, hash })
+}
+
+/** The text that `readHash` takes. */
+export function phcOf({ ln, r, p, salt, hash }: Hash): string {
   return `$scrypt$ln=${ln},r=${r},p=${p}$${unpadded(salt)}$${unpadded(hash)}`
 }
 
