@@ -182,3 +182,26 @@ test('a client that leaves amid a refusal leaves nothing', async () => {
   inside.destroy()
   await expect.poll(connections).toBe(0)
 })
+
+describe('other rules while the port is open', () => {
+  test('hold for who comes next; who is inside stays', async () => {
+    const { address, adopt, connections } = await serve({}, { limits: { connections: 2 } })
+    const inside = await visitor(address)
+    adopt({ origins: ['https://app.example'], limits: { connections: 1 } })
+    expect(await knock(address, '127.0.0.1', { Origin: 'https://app.example' })).toBe(503)
+    adopt({ limits: { connections: 0 } })
+    expect(await knock(address, '127.0.0.1', { Origin: 'https://app.example' })).toBe(403)
+    expect(await knock(address)).toBe(101)
+    expect(inside.readyState).toBe(WebSocket.OPEN)
+    expect(connections()).toBeGreaterThanOrEqual(1)
+  })
+
+  test('proxies that are trusted from now on', async () => {
+    const { address, refusals, adopt } = await serve({}, {})
+    const forwarded = { 'X-Forwarded-For': '192.0.2.9', Origin: 'https://evil.example' }
+    await upgrade(address, forwarded)
+    adopt({ trustedProxies: ['loopback'] })
+    await upgrade(address, forwarded)
+    expect(refusals.map(({ remote }) => remote)).toEqual(['127.0.0.1', '192.0.2.9'])
+  })
+})

@@ -165,6 +165,82 @@ describe('queues that the bridge makes', () => {
   })
 })
 
+describe('Ant paths', () => {
+  const ant = (name: string): Spot =>
+    stage.spot({ exchange: 'amq.topic', routingKey: 'ant.{name}', ant: '/' }, { name })
+  const told = ({ route }: Spot, targets: readonly unknown[]): unknown[] =>
+    targets.map((target) => route.variables(target)?.name)
+
+  it('a pattern gets what it matches, by the paths that were sent to, and nothing else', async () => {
+    const price = ant('price.*')
+    const listener = await scene.consumer(price, { settle: 'presettled' })
+    const all = await scene.consumer(ant('**'), { settle: 'presettled' })
+    const paths = ['price.a', 'price', 'price.a/b', 'cost.a', 'price.b.c']
+    for (const path of paths) await scene.publish(ant(path), path)
+    const heard = await all.take(paths.length)
+    expect(
+      told(
+        price,
+        heard.map(({ target }) => target),
+      ),
+    ).toEqual(paths)
+    const wanted = await listener.take(2)
+    expect(texts(wanted)).toEqual(['price.a', 'price.b.c'])
+    expect(
+      told(
+        price,
+        wanted.map(({ target }) => target),
+      ),
+    ).toEqual(['price.a', 'price.b.c'])
+    expect(listener.unread).toEqual([])
+  })
+
+  it('what it does not match takes no credit and is acknowledged, between what is', async () => {
+    const worker = await scene.consumer(ant('job-?'), { credit: 2 })
+    for (const path of ['job-1', 'task-1', 'task-2', 'job-2', 'task-3', 'job-3']) await scene.publish(ant(path), path)
+    const [first, second] = await worker.take(2)
+    expect(texts([first!, second!])).toEqual(['job-1', 'job-2'])
+    expect(await worker.accept(second!)).toEqual([])
+    const third = await worker.next()
+    expect([text(third), third.tag]).toEqual(['job-3', 3])
+    await worker.release(first!)
+    const again = await worker.next()
+    expect([text(again), again.redelivered]).toEqual(['job-1', true])
+    expect(await worker.accept(third, again)).toEqual([])
+    const [name] = await ownQueues()
+    await until('all acknowledged', async () => {
+      const printed = await rabbit.ctl('list_queues', 'name', 'messages', '--no-table-headers')
+      return printed.includes(`${name}\t0`)
+    })
+  })
+
+  it('a durable one keeps what its pattern matches, apart from another pattern with the same words', async () => {
+    const [one, other] = [ant('a*/x'), ant('b*/x')]
+    for (const spot of [one, other]) await (await scene.consumer(spot, { durable: 'ann' })).subscription.stop()
+    expect(await ownQueues()).toHaveLength(2)
+    for (const path of ['a1/x', 'b1/x']) await scene.publish(ant(path), path)
+    const resumed = await scene.consumer(one, { durable: 'ann' })
+    expect(texts(await resumed.consume(1))).toEqual(['a1/x'])
+    await resumed.subscription.stop(true)
+    await (await scene.consumer(other, { durable: 'ann' })).subscription.stop(true)
+  })
+
+  it('a pattern is nothing to send to, and shares with its like only', async () => {
+    await expect(scene.publish(ant('a/*'), 'x')).rejects.toMatchObject({ code: 'bad-destination' })
+    await expect(scene.publish(ant('a?'), 'x')).rejects.toMatchObject({ code: 'bad-destination' })
+    const link = await scene.link()
+    const key = (path: string): string | undefined => scene.shareKey(link, ant(path).target)
+    expect(key('a*/x')).toBe(key('a*/x'))
+    expect(new Set(['a*/x', 'b*/x', '*/x', 'a/x'].map(key)).size).toBe(4)
+    expect(stage.broker.isSame(ant('a*/x').target as never, ant('b*/x').target as never)).toBe(false)
+  })
+
+  it('a queue that others may share is not for patterns that leave something out', async () => {
+    const shared = { arguments: args({ 'x-queue-name': stage.name('shared') }) }
+    expect(await refusalOf(ant('a?'), shared)).toBe('unsupported')
+  })
+})
+
 describe('named queues', () => {
   it('declare: missing makes it, and it stays', async () => {
     const spot = missing(stage.name('made'))
@@ -414,5 +490,83 @@ describe('temporary queues for answers', () => {
     const spot = temp()
     await expect(scene.publish(spot, 'x')).rejects.toMatchObject({ code: 'unsupported' })
     expect(await refusalOf(spot)).toBe('unsupported')
+  })
+})
+
+describe("the bridge's own exchange", () => {
+  const PRESETTLED = { settle: 'presettled', credit: Number.POSITIVE_INFINITY } as const
+
+  function spotOf(name: string, mandatory = false): Spot {
+    const route = stage.broker.inner!('user', { mandatory })
+    return { route, target: route.target(Object.assign(Object.create(null), { name, path: 'queue/x' })) }
+  }
+
+  async function joined(...names: string[]): Promise<Consumer[]> {
+    const link = await scene.link()
+    const consumers = names.map((name) => scene.subscribe(spotOf(name), PRESETTLED, link))
+    await Promise.all(consumers.map(({ subscription }) => subscription.live))
+    return consumers
+  }
+
+  it('one queue and one consumer for many keys, of many links', async () => {
+    const consumers = [...(await joined(...numbered(30))), ...(await joined(...numbered(30)))]
+    expect((await rabbit.census()).consumers).toBe(1)
+    expect(await ownQueues()).toHaveLength(1)
+    await scene.publish(spotOf('m7'), 'for m7')
+    for (const consumer of [consumers[7 - 1]!, consumers[30 + 7 - 1]!])
+      expect(text(await consumer.next())).toBe('for m7')
+    expect(consumers.map(({ all }) => all.length).filter(Boolean)).toEqual([1, 1])
+  })
+
+  it('coming and going in one turn: the last word counts', async () => {
+    const link = await scene.link()
+    const [steady] = await joined('steady')
+    for (let round = 0; round < 20; round++) {
+      const brief = scene.subscribe(spotOf('ann'), PRESETTLED, link)
+      if (round % 2 === 0) await brief.subscription.live
+      void brief.subscription[Symbol.asyncDispose]()
+    }
+    const [last] = await joined('ann')
+    await scene.publish(spotOf('ann', true), 'to ann')
+    expect(text(await last!.next())).toBe('to ann')
+    await last!.subscription[Symbol.asyncDispose]()
+    await until('nobody is there', () =>
+      scene.publish(spotOf('ann', true), 'x').then(
+        () => false,
+        (error) => error.code === 'not-found',
+      ),
+    )
+    await scene.publish(spotOf('steady', true), 'to steady')
+    expect(text(await steady!.next())).toBe('to steady')
+  })
+
+  it('a binding that is refused ends its own subscription, and no other', async () => {
+    const [before] = await joined('open')
+    // Topic permissions: of this exchange the account may read the keys of open users only.
+    await rabbit.ctl('set_topic_permissions', ACCOUNT.name, 'stomp-bridge', '.*', '^user\\.open')
+    try {
+      expect(await refusalOf(spotOf('closed'), PRESETTLED)).toBe('forbidden')
+      const [after] = await joined('open-too')
+      for (const name of ['open', 'open-too']) await scene.publish(spotOf(name), name)
+      expect(texts([await before!.next(), await after!.next()])).toEqual(['open', 'open-too'])
+      expect(before!.events).toEqual([])
+    } finally {
+      await rabbit.ctl('clear_topic_permissions', ACCOUNT.name)
+    }
+  })
+
+  it('its connection is lost: it comes back with a gap', async () => {
+    const [ann] = await joined('ann')
+    await stage.faults.sever()
+    await ann!.event('resumed with gap')
+    await scene.publish(spotOf('ann'), 'again')
+    expect(text(await ann!.next())).toBe('again')
+    expect(ann!.events).toEqual(['lost', 'resumed with gap'])
+  })
+
+  it('neither durable nor acknowledged, and closed to every route', async () => {
+    expect(await refusalOf(spotOf('ann'), { settle: 'each' })).toBe('unsupported')
+    expect(await refusalOf(spotOf('ann'), { ...PRESETTLED, durable: 'd' })).toBe('unsupported')
+    expect(() => stage.spot({ exchange: '{exchange}' }, { exchange: 'stomp-bridge' })).toThrow(/reserved/)
   })
 })

@@ -3,7 +3,12 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { type Rabbit, startRabbit } from '../support/rabbitmq.ts'
 import { comingAndGoing } from './cases/coming-and-going.ts'
+import { metrics } from './cases/metrics.ts'
+import { reload } from './cases/reload.ts'
+import { reloadStorm } from './cases/reload-storm.ts'
+import { rolling } from './cases/rolling.ts'
 import { twoBridges } from './cases/two-bridges.ts'
+import { users } from './cases/users.ts'
 
 describe('sharing', () => {
   const brokers = new AsyncDisposableStack()
@@ -18,7 +23,18 @@ describe('sharing', () => {
   afterAll(() => brokers.disposeAsync())
 
   comingAndGoing(() => rabbit)
+  reload(
+    () => rabbit,
+    () => mosquitto,
+  )
+  reloadStorm(() => rabbit)
   twoBridges(
+    () => rabbit,
+    () => mosquitto,
+  )
+  users(() => rabbit)
+  rolling(() => rabbit)
+  metrics(
     () => rabbit,
     () => mosquitto,
   )

@@ -8,6 +8,7 @@ import { draining } from './cases/draining.ts'
 import { hostileHeaders } from './cases/hostile-headers.ts'
 import { refusals } from './cases/refusals.ts'
 import { slowClient } from './cases/slow-client.ts'
+import { traceHeaders } from './cases/trace-headers.ts'
 
 describe('in front of one RabbitMQ', () => {
   let rabbit: Rabbit
@@ -23,6 +24,7 @@ describe('in front of one RabbitMQ', () => {
 
   refusals(place)
   hostileHeaders(place)
+  traceHeaders(place)
   slowClient(place)
   crowds(place)
   credentials(place)

@@ -1,7 +1,8 @@
 /** A bridge as a process of its own, from the command line that a user would write: to be killed, asked to stop, and weighed. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp, readFile, rename, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '../support/until.ts'
@@ -9,15 +10,9 @@ import { until } from '../support/until.ts'
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
 const START_MS = 30_000
 
+/** Resolves when it listens. */
 export async function spawnBridge(yaml: string, env: Record<string, string> = {}): Promise<BridgeProcess> {
-  const folder = await mkdtemp(join(tmpdir(), 'stomp-bridge-'))
-  const file = join(folder, 'bridge.yaml')
-  await writeFile(file, yaml)
-  const child = spawn(process.execPath, [MAIN, '--config', file, '--port', '0'], {
-    env: { PATH: process.env.PATH, STOMP_BRIDGE_OPS_PORT: '0', STOMP_BRIDGE_LOG_FORMAT: 'json', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const bridge = new BridgeProcess(child)
+  const bridge = await launchBridge(yaml, env)
   try {
     await until('the bridge listens', () => bridge.listens || bridge.exit !== undefined, START_MS)
     if (!bridge.listens) throw new Error(`the bridge ended with ${bridge.exit?.code}: ${bridge.log()}`)
@@ -25,9 +20,20 @@ export async function spawnBridge(yaml: string, env: Record<string, string> = {}
   } catch (error) {
     await bridge[Symbol.asyncDispose]()
     throw error
-  } finally {
-    await rm(folder, { recursive: true })
   }
+}
+
+/** Does not wait for anything: it may still read its configuration. */
+export async function launchBridge(yaml: string, env: Record<string, string> = {}): Promise<BridgeProcess> {
+  const folder = await mkdtemp(join(tmpdir(), 'stomp-bridge-'))
+  const file = join(folder, 'bridge.yaml')
+  await writeFile(file, yaml)
+  const child = spawn(process.execPath, [MAIN, '--config', file, '--port', '0'], {
+    env: { PATH: process.env.PATH, STOMP_BRIDGE_OPS_PORT: '0', STOMP_BRIDGE_LOG_FORMAT: 'json', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  child.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return new BridgeProcess(child, file)
 }
 
 export interface Exit {
@@ -38,13 +44,16 @@ export interface Exit {
 export class BridgeProcess implements AsyncDisposable {
   exit: Exit | undefined
   readonly #child: ChildProcess
+  readonly #file: string
   readonly #printed: string[] = []
   readonly #orphan = (): void => {
     this.#child.kill('SIGKILL')
   }
 
-  constructor(child: ChildProcess) {
+  /** @param file of its configuration; left out: no test rewrites it */
+  constructor(child: ChildProcess, file = '') {
     this.#child = child
+    this.#file = file
     process.on('exit', this.#orphan)
     for (const stream of [child.stdout!, child.stderr!]) {
       stream.setEncoding('utf8').on('data', (text: string) => this.#printed.push(text))
@@ -84,6 +93,21 @@ export class BridgeProcess implements AsyncDisposable {
     return (await fetch(`${this.ops}/readyz`)).status
   }
 
+  /** Another text for its configuration, all at once. */
+  async rewrites(yaml: string): Promise<void> {
+    await writeFile(`${this.#file}.new`, yaml)
+    await rename(`${this.#file}.new`, this.#file)
+  }
+
+  /** SIGHUP, with another configuration; resolves with what it says of it when it is done. */
+  async reloads(yaml: string): Promise<string> {
+    const said = this.#reloads.length
+    await this.rewrites(yaml)
+    this.signal('SIGHUP')
+    await until('the end of a reload', () => this.#reloads.length > said)
+    return this.#reloads[said]!
+  }
+
   /** Sends a signal and goes on. */
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal)
@@ -97,6 +121,12 @@ export class BridgeProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.exit === undefined) this.#child.kill('SIGKILL')
     await this.ended()
+  }
+
+  /** What was said of each reload: a line for each fault. */
+  get #reloads(): string[] {
+    const lines = this.log().split('\n').slice(0, -1)
+    return lines.filter((line) => /"msg":"configuration (?:reloaded|not reloaded|read again)/.test(line))
   }
 
   get #start(): { readonly websocket: string; readonly ops: string } | undefined {

@@ -103,7 +103,7 @@ export class Ears {
 }
 
 /** The end of a driver's `open`. */
-export async function admitted(client: Client): Promise<Client> {
+export async function admitted<C extends Client>(client: C): Promise<C> {
   try {
     await client.ears.admitted()
     return client

@@ -3,6 +3,9 @@ import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { connectAsync } from 'mqtt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { EXIT } from '../../src/commands/command.ts'
+import { run } from '../../src/commands/run.ts'
+import { FakeHost } from '../commands/host.ts'
 import { BridgeProcess, spawnBridge } from '../faults/process.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { type Rabbit, startRabbit } from '../support/rabbitmq.ts'
@@ -92,6 +95,26 @@ describe('config/both.yaml', () => {
     await sends(client, '/queue/orders', 'one')
     expect(await readings.messages.next()).toMatchObject({ body: '21.5', headers: { destination: '/sensors/7/temp' } })
     expect((await queue.messages.next()).body).toBe('one')
+  })
+
+  test('check --connect dials both, and knows a wrong password', async () => {
+    const file = new URL('../../config/both.yaml', import.meta.url).pathname
+    const check = async (url: string) => {
+      const host = new FakeHost({ MQTT_URL: mosquitto.url, RABBITMQ_URL: url })
+      return { code: await run(['check', file, '--connect'], host), out: host.out, err: host.err }
+    }
+    const right = await check(rabbit.url)
+    expect(right).toMatchObject({ code: EXIT.ok, err: '' })
+    expect(right.out).toContain('broker rabbit: up')
+    expect(right.out).toContain('broker plant: up')
+    const wrong = await check(Object.assign(new URL(rabbit.url), { password: 'not-this-one' }).href)
+    expect(wrong.code).toBe(EXIT.failed)
+    expect(wrong.err).toContain('broker rabbit: down: ')
+    expect(wrong.out).toContain('broker plant: up')
+    expect(wrong.err).not.toContain('not-this-one')
+    const open = await check(`amqp://${new URL(rabbit.url).host}`)
+    expect(open.code).toBe(EXIT.ok)
+    expect(open.out).toContain('broker rabbit: answers')
   })
 
   test('a command has its RECEIPT when a device is there, and is not-found when none is', async () => {

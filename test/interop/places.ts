@@ -28,6 +28,13 @@ export async function memoryPlace(): Promise<StartedPlace> {
   return new StartedPlace(yaml, parts.use(await startTestBridge(yaml)), parts)
 }
 
+/** The same, where sockjs-client finds what it looks for at the path of the WebSockets. */
+export async function sockjsPlace(): Promise<StartedPlace> {
+  const parts = new AsyncDisposableStack()
+  const yaml = `${MEMORY}${LIVELY}listen: { sockjs: { path: /ws, clientUrl: "" } }\n`
+  return new StartedPlace(yaml, parts.use(await startTestBridge(yaml)), parts)
+}
+
 export interface RabbitPlace {
   readonly place: StartedPlace
   readonly rabbit: Rabbit

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { describe, expect, test } from 'vitest'
+import { TcpProxy } from '../../support/proxy.ts'
 import { until } from '../../support/until.ts'
 import { Client } from '../driver.ts'
 import { Ledger } from '../ledger.ts'
@@ -20,7 +21,7 @@ export function draining(place: Place): void {
       await holder.do('SUBSCRIBE', { id: 's', destination: `/queue/${queue}`, ack: 'client-individual' })
       await holder.do('SEND', { destination: `/queue/${queue}` }, 'under way')
       const unacked = await holder.message(1)
-      await using sender = await Client.connect(bridge.url)
+      await using idle = await Client.connect(bridge.url)
       bridge.signal('SIGTERM')
       await until('it is not ready', async () => (await bridge.readiness()) === 503)
       expect(await newcomer(bridge)).toEqual([503, expect.stringMatching(/^[0-9]+$/)])
@@ -28,14 +29,17 @@ export function draining(place: Place): void {
       const ledger = new Ledger()
       for (let at = 0; at < 100; at++) {
         ledger.sends(`late ${at}`)
-        await sender.do('SEND', { destination: `/queue/${queue}` }, `late ${at}`)
+        await holder.do('SEND', { destination: `/queue/${queue}` }, `late ${at}`)
         ledger.hasReceipt(`late ${at}`)
       }
       expect(holder.messages.length).toBe(1)
+      // Who has nothing under way does not wait for those who have.
+      expect((await idle.gone()).code).toBe(1001)
+      expect(holder.closed).toBeUndefined()
       await holder.acks(unacked)
-      for (const each of [holder, sender]) {
+      for (const each of [holder, idle]) {
         expect((await each.gone()).code).toBe(1001)
-        expect(each.errors.map(({ headers }) => headers['bridge-code'])).toEqual(['draining'])
+        expect(each.errors).toEqual([])
       }
       expect(await bridge.ended()).toEqual({ code: 0, signal: null })
       expect(await depth(rabbit, queue)).toEqual({ ready: 100, unacked: 0 })
@@ -65,6 +69,28 @@ export function draining(place: Place): void {
       await heir.do('SUBSCRIBE', { id: 's', destination, ack: 'client' })
       await heir.until('all that has a receipt', () => ledger.outstanding.length === 0)
       ledger.check()
+    })
+
+    test('while the broker is frozen: no longer than its times', { timeout: LONG_MS }, async () => {
+      const rabbit = place()
+      await using proxy = await TcpProxy.to(rabbit.ports.amqp)
+      const url = rabbit.url.replace(String(rabbit.ports.amqp), String(proxy.port))
+      const times = { STOMP_BRIDGE_DRAIN_GRACE: '1s', STOMP_BRIDGE_DRAIN_SPREAD: '500ms' }
+      await using bridge = await spawnBridge(inFrontOf(url), times)
+      const queue = fresh('frozen')
+      const clients = await Promise.all(Array.from({ length: 5 }, () => Client.connect(bridge.url)))
+      await clients[0]!.do('SUBSCRIBE', { id: 's', destination: `/queue/${queue}`, ack: 'client' })
+      await clients[0]!.do('SEND', { destination: `/queue/${queue}` }, 'under way')
+      await clients[0]!.message(1)
+      proxy.mute()
+      for (const client of clients) client.send('SEND', { destination: `/queue/${queue}`, receipt: 'never' }, 'held')
+      bridge.signal('SIGTERM')
+      for (const client of clients) expect((await client.gone()).code).toBe(1001)
+      await until('it has exited', () => bridge.exit !== undefined, 15_000)
+      expect(bridge.exit).toEqual({ code: 0, signal: null })
+      expect(bridge.log()).toContain('"unsettled":5')
+      proxy.sever()
+      await until('what was not acknowledged is back', async () => (await depth(rabbit, queue)).unacked === 0)
     })
 
     test('asked again it exits at once, and what was under way goes back', { timeout: LONG_MS }, async () => {

@@ -11,6 +11,7 @@ import {
   type OpenOptions,
   type Subscription,
 } from '../client.ts'
+import { sockjsUrl } from '../drivers/sockjs.ts'
 import { Inbox } from '../inbox.ts'
 
 const RECONNECT_MS = 50
@@ -37,6 +38,17 @@ export function inBrowser(version: Version, theater: () => Theater): Dialect {
   }
 }
 
+/** The same over sockjs-client. @param transports that it may use; none = all */
+export function inBrowserOverSockjs(transports: readonly string[], theater: () => Theater): Dialect {
+  return {
+    ...inBrowser('1.2', theater),
+    name: `stompjs 7 over sockjs-client (${transports.join(', ') || 'any transport'}) in Chromium`,
+    // It makes texts of what it is given.
+    octets: false,
+    open: async (url, options = {}) => await admitted(theater().open(sockjsUrl(url), '1.2', options, transports)),
+  }
+}
+
 /** A page and the clients in it. */
 export class Theater {
   readonly #page: Page
@@ -55,25 +67,27 @@ export class Theater {
     return theater
   }
 
-  open(url: string, version: Version, options: OpenOptions): BrowserClient {
+  /** @param transports those of sockjs-client; undefined: a plain WebSocket */
+  open(url: string, version: Version, options: OpenOptions, transports?: readonly string[]): BrowserClient {
     const key = `client-${this.#clients.size}`
     const client = new BrowserClient(key, this)
     this.#clients.set(key, client)
     const { headers = {}, heartBeat = 10_000, reconnect = false } = options
-    void this.say('open', key, url, version, headers, heartBeat, reconnect ? RECONNECT_MS : 0)
+    const delay = reconnect ? RECONNECT_MS : 0
+    void this.say('open', key, url, version, headers, heartBeat, delay, transports ?? null)
     return client
   }
 
   /** Calls are carried out in the order in which they were made, waited for or not. */
-  async say(method: string, ...args: readonly unknown[]): Promise<void> {
-    await this.#page.evaluate(
+  async say(method: string, ...args: readonly unknown[]): Promise<unknown> {
+    return await this.#page.evaluate(
       async ([name, values]) => await (globalThis as unknown as { stage: Stage }).stage[name]!(...values),
       [method, args] as const,
     )
   }
 }
 
-class BrowserClient implements Client {
+export class BrowserClient implements Client {
   readonly ears = new Ears()
   readonly #key: string
   readonly #theater: Theater
@@ -111,6 +125,11 @@ class BrowserClient implements Client {
       ack: (more) => void this.#theater.say('settle', 'ack', index, more),
       nack: (more) => void this.#theater.say('settle', 'nack', index, more),
     }
+  }
+
+  /** The transports of sockjs-client that it has used, one for each connection. */
+  async used(): Promise<unknown> {
+    return await this.#theater.say('used', this.#key)
   }
 
   send(destination: string, body: string | Buffer, headers: Record<string, string> = {}): void {

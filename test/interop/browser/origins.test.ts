@@ -85,5 +85,5 @@ test('the snippet of the README works when it is pasted into the console of a pa
 
 /** The record of the log that tells of a refused upgrade. */
 function refusal(log: string): string {
-  return log.split('\n').find((record) => record.includes('upgrade refused'))!
+  return log.split('\n').find((record) => record.includes('refused at the door'))!
 }

@@ -4,14 +4,25 @@
  */
 import { Client, Versions } from '@stomp/stompjs'
 
+const { SockJS } = globalThis
+
 const clients = new Map()
 const messages = []
 
 globalThis.stage = {
-  open(key, url, version, headers, heartBeat, reconnectDelay) {
+  /** @param transports of sockjs-client that may be used, none = all; null = none of them: a WebSocket */
+  open(key, url, version, headers, heartBeat, reconnectDelay, transports) {
     const wanted = new Map()
+    const used = []
+    const factory = {
+      webSocketFactory() {
+        const socket = new SockJS(url, null, { transports })
+        socket.addEventListener('open', () => used.push(socket.transport))
+        return socket
+      },
+    }
     const client = new Client({
-      brokerURL: url,
+      ...(transports === null ? { brokerURL: url } : factory),
       stompVersions: new Versions([version]),
       connectHeaders: headers,
       heartbeatIncoming: heartBeat,
@@ -27,9 +38,12 @@ globalThis.stage = {
       onHeartbeatReceived: () => globalThis.tell(key, { event: 'EOL' }),
       onDisconnect: () => globalThis.tell(key, { event: 'left' }),
     })
-    clients.set(key, { client, wanted })
+    clients.set(key, { client, wanted, used })
     client.activate()
   },
+
+  /** The transports of its connections. */
+  used: (key) => clients.get(key).used,
 
   send(key, destination, body, headers) {
     const content = typeof body === 'string' ? { body } : { binaryBody: Uint8Array.from(body) }

@@ -1,4 +1,4 @@
-/** A web server for one page: the page's script, and stompjs as npm has it. On 127.0.0.1, under whatever name it is asked for. */
+/** A web server for one page: the page's script, and stompjs and sockjs-client as npm has them. On 127.0.0.1, under whatever name it is asked for. */
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,8 +10,10 @@ export interface PageServer extends AsyncDisposable {
 const PAGE = '<!doctype html><meta charset="utf-8"><title>stomp-bridge</title>'
 const CLIENT_PAGE = `${PAGE}
 <script type="importmap">{ "imports": { "@stomp/stompjs": "/stompjs/index.js" } }</script>
+<script src="/sockjs.js"></script>
 <script type="module" src="/page.js"></script>`
 const PAGE_SCRIPT = new URL('./page.js', import.meta.url)
+const SOCKJS = new URL('../dist/sockjs.js', import.meta.resolve('sockjs-client'))
 const STOMPJS = new URL('.', import.meta.resolve('@stomp/stompjs'))
 
 /** `/` is an empty page, `/client` one with the script that the driver talks to. */
@@ -25,6 +27,7 @@ export async function servePages(): Promise<PageServer> {
     const module = /^\/stompjs\/([\w/-]+\.js)$/.exec(url)?.[1]
     if (url === '/') send(200, 'text/html', PAGE)
     else if (url === '/client') send(200, 'text/html', CLIENT_PAGE)
+    else if (url === '/sockjs.js') send(200, 'text/javascript', await readFile(SOCKJS))
     else if (url === '/page.js') send(200, 'text/javascript', await readFile(PAGE_SCRIPT))
     else if (module !== undefined) send(200, 'text/javascript', await readFile(new URL(module, STOMPJS)))
     else send(404, 'text/plain', 'not here')

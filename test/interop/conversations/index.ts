@@ -18,17 +18,22 @@ const everywhere: readonly Conversation[] = [
   ...reconnecting,
 ]
 
+/** What may differ from one way of carrying frames to another: for one more transport of a client who holds all of them over one. */
+export const carrying: readonly Conversation[] = [...connecting, ...content, ...reconnecting]
+
 /**
  * @param place is asked when the tests run
  * @param more conversations that only this broker can have
+ * @param common those that every broker can have
  */
 export function conversations(
   dialects: readonly Dialect[],
   place: () => Place,
   more: readonly Conversation[] = [],
+  common: readonly Conversation[] = everywhere,
 ): void {
   describe.each(dialects)('$name', (dialect) => {
-    for (const { name, needs, hold } of [...everywhere, ...more]) {
+    for (const { name, needs, hold } of [...common, ...more]) {
       if (needs?.(dialect) === false) continue
       test(name, async () => {
         await using scene = new Scene(dialect, place())

@@ -1,5 +1,12 @@
 /** `@stomp/stompjs` 7, over the WebSocket that Node has built in as browsers do. */
-import { type IFrame, type IMessage, type StompConfig, Client as Stompjs, Versions } from '@stomp/stompjs'
+import {
+  type IFrame,
+  type IMessage,
+  type IStompSocket,
+  type StompConfig,
+  Client as Stompjs,
+  Versions,
+} from '@stomp/stompjs'
 import type { Version } from '../../../src/stomp/version.ts'
 import {
   admitted,
@@ -13,6 +20,9 @@ import {
 import { Inbox } from '../inbox.ts'
 
 const RECONNECT_MS = 50
+
+/** Something with the methods of a WebSocket, to the bridge that has this address. */
+export type SocketFactory = (url: string) => IStompSocket
 
 export function stompjs(version: Version): Dialect {
   return {
@@ -55,17 +65,19 @@ export function messageOf(message: IMessage): Message {
   }
 }
 
-class StompjsDriver implements Client {
+export class StompjsDriver implements Client {
   readonly ears = new Ears()
   readonly #client: Stompjs
   /** To be made again on each connection: this library leaves it to `onConnect`. */
   readonly #wanted = new Map<string, () => void>()
   #subscriptions = 0
 
-  constructor(url: string, version: Version, options: OpenOptions) {
+  /** @param socket undefined: a WebSocket */
+  constructor(url: string, version: Version, options: OpenOptions, socket?: SocketFactory) {
     const { ears } = this
     this.#client = new Stompjs({
       ...configuration(url, version, options, ears),
+      ...(socket === undefined ? {} : { webSocketFactory: () => socket(url) }),
       onConnect: (frame: IFrame) => {
         for (const subscribe of this.#wanted.values()) subscribe()
         ears.hear('CONNECTED', frame)
