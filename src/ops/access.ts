@@ -47,6 +47,9 @@ export class Doorman {
   /** @throws OpsError for whoever may not */
   check(request: IncomingMessage, access: Access): void {
     if (access === 'probe') return
+    if (access === 'page' && this.exposed) {
+      throw new OpsError('not-found', 'this page is only shown while ops.host is a loopback address; see /api/info')
+    }
     if (access === 'change' && request.headers.origin !== undefined) {
       throw new OpsError('from-a-page', 'pages may not change anything here: the request has an Origin header')
     }
@@ -55,9 +58,6 @@ export class Doorman {
     const { host } = request.headers
     if (!settings.knowsHost(host)) {
       throw new OpsError('unknown-host', 'Host must be an IP address, localhost, or listed in listen.hosts')
-    }
-    if (access === 'page' && this.exposed) {
-      throw new OpsError('not-found', 'this page is only shown while ops.host is a loopback address; see /api/info')
     }
     if (access === 'page' || (access === 'read' && !this.exposed)) return
     throw missing(settings.tokens)

@@ -192,8 +192,9 @@ function ready(state: Readiness, query: string): Answer {
   const checks = state.checks.map(({ name, passed }) => `${mark(passed)} ${name}`)
   const brokers = state.brokers.map(({ name, state, since, reason, required, missing }) => {
     const why = reason === undefined ? '' : ` (${reason})`
-    const optional = required ? '' : ', not required'
-    return `${mark(!missing || !required)} broker ${name}: ${state} since ${new Date(since).toISOString()}${why}${optional}`
+    const spared = required ? 'tolerated (outage.max)' : 'not required'
+    const excuse = required && (missing || state === 'up') ? '' : `, ${spared}`
+    return `${mark(!missing || !required)} broker ${name}: ${state} since ${new Date(since).toISOString()}${why}${excuse}`
   })
   const last = state.reason === undefined ? verdict : `${verdict}: ${state.reason}`
   return text(status, [...checks, ...brokers, last].join('\n'))

@@ -35,20 +35,48 @@ export function createLog(options: LogOptions, to: DestinationStream = destinati
   )
 }
 
-/** `scheme://user:password@`; up to the last `@`, since people forget to encode one. A port before a path or a query is no password. */
-const USERINFO = /([a-z][a-z0-9+.-]*:\/\/[^\s:/?#@"']*):(?!\d+[/?#])[^\s"']*@/gi
+// What is searched is a client's, megabytes of it while he is traced: no pattern may look at the same text more than a few times, whatever it is.
+// So each takes a whole run of what it could be about, and the run is cut behind the last place where what is looked for could end.
+
+/** From a `://` on as far as one URL may go, or several that nothing parts. */
+const URLS = /:\/\/[^\s"']*/g
+/** `//user:password@` at the end of it; up to the last `@`, since people forget to encode one. A port before a path or a query is no password. */
+const USERINFO = /(:\/\/[^:/?#@]*):(?!\d+[/?#]).*@$/
+
+function withoutPassword(urls: string): string {
+  const end = urls.lastIndexOf('@') + 1
+  return urls.slice(0, end).replace(USERINFO, '$1:***@') + urls.slice(end)
+}
+
 /**
  * Query parameters that carry secrets in practice. In a line of JSON `\"` is a quote of the client's own: without its backslash it would end the
  * field, and what follows would be fields of the client's making.
  */
 const QUERY = /([?&](?:access_token|token|jwt|passcode|password|secret|api_key|key)=)(?:[^\s&#"'\\]|\\[^"'])*/gi
 
+/** Words with dots between them. */
+const DOTTED = /(?<![\w-])[\w-]+(?:\.[\w-]*)+/g
 /** RFC 7519 §3, and the beginning of one that was cut: base64url of `{"`, then further parts. Nobody has meant to put one into a path or a name. */
-const TOKEN = /\beyJ[\w-]{6,}(?:\.[\w-]*)+/g
+const TOKEN = /\beyJ[\w-]{6,}\./
 
-/** The same text with `***` for every password and token in the URLs it holds, and for signed tokens anywhere. For anything an operator may see. */
+/** RFC 6750 §2.1, wherever it was put; what is shorter is a word behind a word. */
+const BEARER = /\b(Bearer +)[\w.~+/=-]{16,}/gi
+
+function withoutToken(words: string): string {
+  const at = words.slice(0, words.lastIndexOf('.') + 1).search(TOKEN)
+  return at === -1 ? words : `${words.slice(0, at)}***`
+}
+
+/**
+ * The same text with `***` for every password and token in the URLs it holds, and for signed and bearer tokens anywhere. For anything an operator
+ * may see.
+ */
 export function maskUrl(text: string): string {
-  return text.replace(USERINFO, '$1:***@').replace(QUERY, '$1***').replace(TOKEN, '***')
+  return text
+    .replace(URLS, withoutPassword)
+    .replace(QUERY, '$1***')
+    .replace(DOTTED, withoutToken)
+    .replace(BEARER, '$1***')
 }
 
 /**

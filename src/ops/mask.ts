@@ -17,7 +17,7 @@ const SHOWN_OF_CONNECT = new Set([
   'content-length',
 ])
 const SECRET =
-  /pass(?:code|word|wd|phrase)|secret|token|auth(?!or(?!i[sz]))|jwt|cookie|credential|api-?key|session-?key|private/i
+  /pass(?:code|word|wd|phrase)|secret|token|auth(?!or(?!i[sz]))|bearer|jwt|cookie|credential|(?:api|access|session)[-_]?key|private|signature/i
 /** Characters of one value; the head of a frame may have megabytes. */
 const LONGEST = 2_048
 
@@ -33,9 +33,14 @@ export function maskedHeaders(command: string, headers: readonly string[]): read
   return pairs
 }
 
-/** Destinations of the bridge itself take tokens as bodies. */
-export function isSecretBody(command: string, destination: string | undefined): boolean {
-  return command === 'CONNECT' || command === 'STOMP' || destination?.startsWith('/bridge/') === true
+/** Destinations of the bridge itself take tokens as bodies; and a trace is asked for when a client has misspelt one. */
+const OWN = /^[\s\\/]*bridge(?:\/|\\|%2f)/i
+
+/** @param headers name, value, name, value … Any of them may be what its client took for the destination. */
+export function isSecretBody(command: string, headers: readonly string[]): boolean {
+  return (
+    command === 'CONNECT' || command === 'STOMP' || headers.some((text, index) => index % 2 === 1 && OWN.test(text))
+  )
 }
 
 function shortened(value: string): string {

@@ -1,5 +1,6 @@
 /** Parameters and bodies of requests, read strictly: what is not known is refused with a line that says what is. */
 import type { IncomingMessage } from 'node:http'
+import { Gathered } from '../broker/gathered.ts'
 import { OpsError } from './errors.ts'
 import type { Ask, Listing } from './list.ts'
 
@@ -65,14 +66,12 @@ export async function readBody(
 /** Not as an async iterable: leaving one early drops the socket, and with it the answer that says why. */
 function received(request: IncomingMessage, most: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let bytes = 0
+    const gathered = new Gathered()
     request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length
-      if (bytes <= most) chunks.push(chunk)
+      if (gathered.length + chunk.length <= most) gathered.add(chunk)
       else reject(new OpsError('too-large', `a body may have ${most} bytes`, { Connection: 'close' }))
     })
-    request.once('end', () => resolve(Buffer.concat(chunks)))
+    request.once('end', () => resolve(gathered.take()))
     request.once('close', () => reject(new OpsError('bad-body', 'the body ends too early')))
   })
 }

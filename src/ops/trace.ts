@@ -163,8 +163,7 @@ export class Trace {
 
   #bodyOf({ command, headers, body }: Frame): Row {
     if (!this.order.bodies || body.length === 0) return {}
-    const at = headers.findIndex((name, index) => index % 2 === 0 && name === 'destination')
-    if (isSecretBody(command, at === -1 ? undefined : headers[at + 1])) return { body: '***' }
+    if (isSecretBody(command, headers)) return { body: '***' }
     const shown = body.subarray(0, BODY_BYTES)
     const cut = shown.length < body.length ? { bodyCut: true } : {}
     // Cut within a character it is still text.

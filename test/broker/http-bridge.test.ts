@@ -143,6 +143,49 @@ describe('a bridge', () => {
   })
 })
 
+describe('a handler that fails', () => {
+  const chunk = Buffer.alloc(65_536, 'x')
+  /** By the room that it is asked for; all others are answered. */
+  const failures: Readonly<Record<string, Handle>> = {
+    slow() {},
+    crashing: (_, response) => response.destroy(),
+    garbage: (_, response) => response.socket?.end('what did you say?\r\n\r\n'),
+    broken: (_, response) => response.writeHead(500).end('at line 7'),
+    endless(_, response) {
+      const more = (): void => {
+        while (!response.destroyed && response.write(chunk)) {}
+        if (!response.destroyed) response.once('drain', more)
+      }
+      more()
+    },
+  }
+
+  test.each([
+    ['slow', 'outcome-unknown'],
+    ['crashing', 'outcome-unknown'],
+    ['garbage', 'outcome-unknown'],
+    ['broken', 'refused'],
+    ['endless', 'limit'],
+  ])('%s: its client has one ERROR %s and goes on; another is answered meanwhile', async (room, code) => {
+    const handlers = await Handlers.listen((asked, response, raw) =>
+      (failures[asked.url.slice('/chat/'.length)] ?? echo)(asked, response, raw),
+    )
+    onTestFinished(() => handlers[Symbol.asyncDispose]())
+    const place = await openReloadable(yaml(handlers.url, ', timeout: 500ms'))
+    const [ann, bob] = [await connect(place), await connect(place)]
+    for (const name of ['ann', 'bob', room]) await bob.do('SUBSCRIBE', at(`/topic/chat/${name}`))
+    const failing = ann.ask('SEND', { destination: `/app/chat/${room}` }, 'hello')
+    const next = ann.do('SEND', { destination: '/app/chat/ann' }, 'next')
+    await bob.do('SEND', { destination: '/app/chat/bob' }, 'other')
+    expect((await failing).headers['bridge-code']).toBe(code)
+    await next
+    expect(ann.errors).toHaveLength(1)
+    await bob.message(2)
+    expect(bodies(bob.messages).sort()).toEqual(['next!', 'other!'])
+    await until('nothing of it is left', () => handlers.waiting === 0)
+  })
+})
+
 /** Nobody listens there now. */
 async function freePort(): Promise<number> {
   const server = createServer()

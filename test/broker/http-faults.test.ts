@@ -249,6 +249,19 @@ describe('a handler that asks for patience', () => {
     expect(await sending).toBe('closed')
     expect(clock.pending).toBe(0)
   })
+
+  test('nor by who went while it was asked', async () => {
+    const open: (() => void)[] = []
+    const handle: Handle = (_, response) => void open.push(() => response.writeHead(503, { 'retry-after': '1' }).end())
+    const { place } = await scene(handle)
+    const link = await place.link()
+    const sending = codeOf(link.publish(place.target('a'), message(), OPTIONS))
+    await until('the request', () => open.length === 1)
+    await link[Symbol.asyncDispose]()
+    open[0]!()
+    expect(await sending).toBe('refused')
+    expect(place.broker.holdings).toEqual({ links: 0, requests: 0 })
+  })
 })
 
 describe('a backend with too much to do', () => {
@@ -297,6 +310,16 @@ describe('a backend with too much to do', () => {
 })
 
 describe('a backend that is away', () => {
+  test('is waited for from the moment on at which a message came, not from when it is its turn', async () => {
+    const { handlers, place, clock } = await scene()
+    await handlers[Symbol.asyncDispose]()
+    const link = await place.link()
+    const sending = ['1', '2', '3'].map((body) => codeOf(link.publish(place.target('a'), message(body), OPTIONS)))
+    await until('it is away', () => place.broker.health.state === 'down')
+    clock.advance(OPTIONS.holdMs)
+    expect(await Promise.all(sending)).toEqual(Array(3).fill('broker-unavailable'))
+  })
+
   test('is waited for: what was not sent is, when it is back, in order', async () => {
     const { handlers, place, clock } = await scene(undefined, { reconnectMin: 100, reconnectMax: 300 })
     const port = handlers.port

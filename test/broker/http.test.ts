@@ -400,6 +400,21 @@ describe('a SUBSCRIBE', () => {
     expect(place.broker.holdings).toEqual({ links: 0, requests: 0 })
   })
 
+  test('with onError: user, is live and silent when it is refused, and its sender is told elsewhere', async () => {
+    const { place } = await scene(saying('', {}, 404))
+    const target = place.target('a', { onError: 'user' })
+    const link = await place.link()
+    const sink = new RecordingSink()
+    await link.subscribe(target, ONCE, sink).live
+    expect(sink.all).toEqual([])
+    const [told] = place.flow.replied
+    expect(told).toMatchObject({ destination: '/user/queue/errors' })
+    expect(JSON.parse(told!.body)).toMatchObject({ code: 'not-found', destination: '/app/a' })
+    // Nobody listens there: then it is an ERROR, and no subscription.
+    place.flow.isThere = false
+    expect(await codeOf(link.subscribe(target, ONCE, sink).live)).toBe('not-found')
+  })
+
   test('waits for the POST before it, and is given up with its subscription', async () => {
     const { handlers, place } = await scene(() => {})
     const link = await place.link()

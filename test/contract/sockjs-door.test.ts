@@ -132,6 +132,13 @@ describe('whose a session is', () => {
     expect(third.headers['set-cookie']).toBeUndefined()
   })
 
+  test('where nothing need be sticky, a load balancer is given no cookie, and the client is told so', async () => {
+    const { url } = await serve({ sticky: false })
+    expect(JSON.parse((await ask(`${url}/info`, { method: 'GET' })).body)).toMatchObject({ cookie_needed: false })
+    const { headers } = await ask(`${url}/0/s/xhr`, { headers: { Cookie: 'JSESSIONID=abcdef' } })
+    expect(headers['set-cookie']).toEqual([expect.stringMatching(/^stomp-bridge-sockjs=/)])
+  })
+
   test('behind a proxy the address is that of its client, and cookies need TLS if that is known', async () => {
     const proxied = { trustedProxies: ['127.0.0.2'], hosts: ['bridge.example'] }
     const { url, wires } = await serve({ sticky: true }, proxied)

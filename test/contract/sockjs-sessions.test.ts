@@ -171,6 +171,33 @@ describe('what a client sends', () => {
     expect(notes[0]!.chunks).toEqual([])
   })
 
+  test.each(['close', 'terminate'] as const)(
+    'on the way when the session ends (%s): nobody waits for the rest',
+    async (how) => {
+      const { url, wires, notes } = await serve()
+      const at = await session(url)
+      const begun = { headers: { 'Content-Length': '1000' }, body: '["never' }
+      const all = Array.from({ length: 8 }, () => ask(`${at}/xhr_send`, begun))
+      await expect.poll(async () => (await send(at, 'one more')).status).toBe(503)
+      notes[0]!.chunks.length = 0
+      wires[0]![how](1000, '')
+      expect((await Promise.all(all)).map(({ status }) => status)).toEqual(Array(8).fill(204))
+      expect(notes[0]!.chunks).toEqual([])
+    },
+  )
+
+  test('is answered, too, when it makes the session stop reading, and end', async () => {
+    const { url, notes } = await serve({}, {}, undefined, (wire, note) => {
+      note.data = (chunk) => {
+        note.chunks.push(chunk)
+        wire.pause()
+        wire.close(1008, 'no')
+      }
+    })
+    expect((await send(await session(url), 'x')).status).toBe(204)
+    expect(notes[0]!.bytes.toString()).toBe('x')
+  })
+
   test('is no larger than the limit: the answer is 413, the close 1009; at the limit it is taken', async () => {
     const { url, notes, wires } = await serve({ maxMessageBytes: 1_000, maxConnectBytes: 1_000 })
     const at = await session(url)
@@ -208,6 +235,18 @@ describe('what a client sends', () => {
     expect((await send(at, 'x'.repeat(10_000))).status).toBe(204)
     const other = await session(url)
     expect((await send(other, 'x'.repeat(10_000))).status).toBe(413)
+  })
+
+  test.each([true, false])('nor may one message over a WebSocket be larger until then (let in: %s)', async (isIn) => {
+    const { url, notes, wires } = await serve({ maxConnectBytes: 1_000 })
+    const client = new WebSocket(`${url.replace('http', 'ws')}/0/s/websocket`)
+    onTestFinished(() => client.terminate())
+    await once(client, 'open')
+    if (isIn) wires[0]!.admitted(true)
+    client.send(JSON.stringify(Array(10_000).fill('')))
+    client.send('["x"]')
+    if (isIn) await expect.poll(() => notes[0]!.bytes.toString()).toBe('x')
+    else await expect.poll(() => notes[0]!.closings.map(({ code }) => code)).toEqual([1009])
   })
 
   test('that breaks off is nothing', async () => {

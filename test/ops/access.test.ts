@@ -94,6 +94,7 @@ describe('on any other address', () => {
       expect([path, await outcome(await at(path))]).toEqual([path, '401 token-required'])
       expect([path, await outcome(await at(path, AUTHORIZED))]).toEqual([path, '200'])
     }
+    expect(await outcome(await at('/', AUTHORIZED))).toBe('404 not-found')
   })
 })
 

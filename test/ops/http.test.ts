@@ -33,7 +33,8 @@ describe('probes', () => {
   })
 
   test('readyz lists each check and broker, only when asked to', async () => {
-    const { server } = await openDesk({ readiness: () => DOWN })
+    const blip = { name: 'orders', state: 'down', since: 0, reason: undefined, required: true, missing: false } as const
+    const { server } = await openDesk({ readiness: () => ({ ...DOWN, brokers: [...DOWN.brokers, blip] }) })
     expect(await (await fetch(`${server.address}/readyz?probe=1`)).text()).toBe('not ready\n')
     const response = await fetch(`${server.address}/readyz?verbose`)
     expect(response.status).toBe(503)
@@ -43,6 +44,7 @@ describe('probes', () => {
       '[-] broker rabbit: down since 1970-01-01T00:00:01.000Z (connection refused)',
       '[+] broker plant: down since 1970-01-01T00:00:01.000Z (no route), not required',
       '[+] broker local: up since 1970-01-01T00:00:00.000Z',
+      '[+] broker orders: down since 1970-01-01T00:00:00.000Z, tolerated (outage.max)',
       'not ready: draining',
       '',
     ])

@@ -76,8 +76,22 @@ describe('maskUrl', () => {
     ['/ws?a=1&access_token=abc', '/ws?a=1&access_token=***'],
     ['nothing at "/ws/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"', 'nothing at "/ws/***"'],
     ['/queue/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiO…', '/queue/***…'],
+    ['amqp://h/,amqp://u:p@h,amqp://v:q@h', 'amqp://h/,amqp://u:***@h'],
+    ['a@b amqp://u:p@h c@d', 'a@b amqp://u:***@h c@d'],
+    ['1.2.eyJhbGciOiJIUzI1NiJ9.e.c and 3.4', '1.2.*** and 3.4'],
+    ['{"Authorization":"Bearer mF_9.B5f-4.1JqM/x=="}', '{"Authorization":"Bearer ***"}'],
+    ['Bearer authentication failed', 'Bearer authentication failed'],
     ['nothing to hide', 'nothing to hide'],
   ])('%s', (text, masked) => {
     expect(maskUrl(text)).toBe(masked)
   })
+
+  // One that looked at each of them again and again would take hours.
+  test.each(['a', 'eyJ', 'eyJ-', 'eyJabcdef', 'eyJ.', '://', '://a:', '://a:b@c ', '?key=', '\\\\', '@', '.'])(
+    'a million characters made of %j do not hold up the bridge',
+    (part) => {
+      const text = part.repeat(1_000_000 / part.length)
+      expect(maskUrl(`${text} amqp://u:p@h ${text}`)).toContain(' amqp://u:***@h ')
+    },
+  )
 })

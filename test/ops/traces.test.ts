@@ -177,6 +177,21 @@ auth:
 })
 
 describe('secrets', () => {
+  test.each([
+    ['destination', ' /bridge/token'],
+    ['destination ', '/bridge/token'],
+    ['Destination', '/bridge/token'],
+    ['destination', 'bridge/token'],
+    ['destination', '//Bridge%2Ftoken'],
+    ['destination', '\\/bridge/token'],
+  ])('a token is none less because its client has written %j: %j', (name, value) => {
+    const trace = new Trace(readOrder({ remote: '127.0.0.1', bodies: true }), 0)
+    const headers = ['destination', '/topic/a', name, value]
+    trace.frame('1', 'in', { command: 'SEND', headers, body: Buffer.from('opaque-and-secret') }, 0)
+    trace.frame('1', 'in', { command: 'SEND', headers: ['destination', '/topic/a'], body: Buffer.from('shown') }, 0)
+    expect(trace.lines().map((line) => (JSON.parse(line) as Line).body)).toEqual(['***', 'shown'])
+  })
+
   test('of CONNECT only what is harmless is shown, elsewhere nothing that looks like one', async () => {
     const bridge = await bridgeOf()
     const id = await started(bridge, { remote: '127.0.0.1', bodies: true })

@@ -11,6 +11,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import type { Clock, Timer } from '../../broker/clock.ts'
 import { asError } from '../../broker/errors.ts'
+import { Gathered } from '../../broker/gathered.ts'
 import { tlsFailure } from '../../broker/tls.ts'
 import type { BrokerSettings } from './fields.ts'
 import type { Head } from './headers.ts'
@@ -126,8 +127,7 @@ class Exchange implements Call {
   readonly #request: http.ClientRequest
   readonly #whole: Timer
   readonly #connecting: Timer
-  readonly #chunks: Buffer[] = []
-  #bytes = 0
+  readonly #body = new Gathered()
   #isConnected = false
   /** Something came back. */
   #isAnswered = false
@@ -182,9 +182,8 @@ class Exchange implements Call {
       return
     }
     response.on('data', (chunk: Buffer) => {
-      this.#bytes += chunk.length
-      if (this.#bytes > maxAnswerBytes) tooLong()
-      else this.#chunks.push(chunk)
+      if (this.#body.length + chunk.length > maxAnswerBytes) tooLong()
+      else this.#body.add(chunk)
     })
     response.on('error', (error) => this.#fail(this.#read(error)))
     response.on('end', () => {
@@ -198,8 +197,7 @@ class Exchange implements Call {
     this.#end()
     // A handler that answers before it has read the request may never read the rest.
     if (!this.#request.writableFinished) this.#request.destroy()
-    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
-    this.#outcome.resolve({ status: response.statusCode!, headers: response.rawHeaders, body })
+    this.#outcome.resolve({ status: response.statusCode!, headers: response.rawHeaders, body: this.#body.take() })
   }
 
   #late(ms: number): void {
@@ -211,7 +209,7 @@ class Exchange implements Call {
     if (this.#isOver) return
     this.#end()
     // What has come is let go at once; what is still to come is never read.
-    this.#chunks.length = 0
+    this.#body.take()
     this.#request.destroy()
     this.#outcome.reject(error)
   }

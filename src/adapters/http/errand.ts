@@ -55,7 +55,8 @@ export class Errand {
       let pauseMs: number | undefined
       try {
         const answer = await this.#ask()
-        pauseMs = retries < this.#patience.retries ? this.#retryAfter(answer) : undefined
+        const mayAgain = this.#cancelled === undefined && retries < this.#patience.retries
+        pauseMs = mayAgain ? this.#retryAfter(answer) : undefined
         if (pauseMs === undefined) return await use(answer)
       } catch (error) {
         if (!(error instanceof CallError)) throw error

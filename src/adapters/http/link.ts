@@ -12,7 +12,7 @@ import type { Flow, FlowOrigin } from '../../broker/flow.ts'
 import { type Message, Properties } from '../../broker/message.ts'
 import type { Answer } from './call.ts'
 import { escaped, isOwn, isReserved } from './destinations.ts'
-import { Errand, type Patience, type Way } from './errand.ts'
+import { Errand, type Way } from './errand.ts'
 import { closedError, refusalOf, replyFailure } from './failure.ts'
 import type { Head } from './headers.ts'
 import { headOf, headWith, type Reply, replyOf } from './headers.ts'
@@ -63,13 +63,11 @@ export class HttpLink implements Link<HttpTarget> {
       throw new BrokerError('unsupported', 'a handler cannot answer to reply-to: its route says where answers go')
     const head = headWith(message, this.#occasion(target, message))
     const request = { method: 'POST', path: target.path, head, body: message.body } as const
-    const patience = (): Patience => ({
-      deadline: this.#context.clock.now() + options.holdMs,
-      retries: target.rule.retries,
-    })
+    // From now on, and not from its turn: behind others that wait in vain it would wait as often as there are others.
+    const patience = { deadline: this.#context.clock.now() + options.holdMs, retries: target.rule.retries }
     await this.#context.room.hold(message.body.length, () =>
       this.#turn(target, async () => {
-        const errand = new Errand(this.#context.way, request, patience())
+        const errand = new Errand(this.#context.way, request, patience)
         try {
           await this.#run(errand, (answer) => this.#answered(target, message, answer))
         } catch (error) {

@@ -4,8 +4,9 @@
  *
  * Bounded: so many requests, and so many bytes of them together.
  */
-import { Buffer, isUtf8 } from 'node:buffer'
+import { type Buffer, isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
+import { Gathered } from '../../broker/gathered.ts'
 import { JSON_GROWTH, messagesOf, Octets } from './frames.ts'
 
 /** The end of one xhr_send. @param text of the body; '' = none */
@@ -36,6 +37,8 @@ export class Inbox {
   #most: number
   #bytes = 0
   #requests = 0
+  /** Their bodies are on the way, by what lets go of them. */
+  readonly #arriving = new Map<Sending, () => void>()
   #waiting: Sending[] = []
   /** Their octets are taken, by a session that then stopped reading. */
   #taken: Sending[] = []
@@ -71,11 +74,12 @@ export class Inbox {
     } else {
       const sending: Sending = { answer, bytes: 0, octets: undefined }
       this.#requests++
-      collect(
+      const drop = collect(
         request,
         (bytes) => this.#grew(sending, bytes),
         (body) => this.#complete(sending, body),
       )
+      this.#arriving.set(sending, drop)
     }
   }
 
@@ -89,9 +93,14 @@ export class Inbox {
     this.#pump()
   }
 
-  /** Nothing more is taken. Whoever waits is answered all the same: what comes after a close is read and ignored. Idempotent. */
+  /**
+   * Nothing more is taken. Whoever waits is answered all the same: what comes after a close is read and ignored. So is he whose body is on the way:
+   * what he keeps open he keeps open without a session, on the doorstep. Idempotent.
+   */
   close(): void {
     this.#isClosed = true
+    for (const drop of this.#arriving.values()) drop()
+    for (const sending of [...this.#arriving.keys()]) this.#finish(sending, 204)
     for (const sending of [...this.#taken.splice(0), ...this.#waiting.splice(0)]) this.#finish(sending, 204)
   }
 
@@ -107,7 +116,8 @@ export class Inbox {
   }
 
   #complete(sending: Sending, body: Buffer | undefined): void {
-    if (body === undefined || this.#isClosed) {
+    this.#arriving.delete(sending)
+    if (body === undefined) {
       this.#finish(sending, 204)
       return
     }
@@ -135,14 +145,15 @@ export class Inbox {
       const octets = sending.octets!
       sending.octets = undefined
       if (octets.length > 0) this.#events.octets(octets)
-      // What it brought has filled the session: its client shall wait.
-      if (this.#isPaused) this.#taken.push(sending)
+      // What it brought has filled the session: its client shall wait. Or it has closed it.
+      if (this.#isPaused && !this.#isClosed) this.#taken.push(sending)
       else this.#finish(sending, 204)
     }
     this.#isPumping = false
   }
 
   #finish(sending: Sending, status: number, text = ''): void {
+    this.#arriving.delete(sending)
     this.#requests--
     this.#bytes -= sending.bytes
     sending.answer(status, text)
@@ -152,25 +163,29 @@ export class Inbox {
 /**
  * @param grew told of each chunk; false: enough, and `done` is not called any more
  * @param done the whole body; undefined: the client has gone before its end
+ * @returns lets go of what has come; the rest is read and ignored, and neither is called any more
  */
 function collect(
   request: IncomingMessage,
   grew: (bytes: number) => boolean,
   done: (body: Buffer | undefined) => void,
-): void {
-  const chunks: Buffer[] = []
+): () => void {
+  const gathered = new Gathered()
   let isOver = false
   const finish = (body: Buffer | undefined): void => {
     if (!isOver) done(body)
     isOver = true
   }
+  const drop = (): void => {
+    isOver = true
+    gathered.take()
+  }
   request.on('data', (chunk: Buffer) => {
     if (isOver) return
-    chunks.push(chunk)
-    if (grew(chunk.length)) return
-    isOver = true
-    chunks.length = 0
+    gathered.add(chunk)
+    if (!grew(chunk.length)) drop()
   })
-  request.once('end', () => finish(Buffer.concat(chunks)))
+  request.once('end', () => finish(gathered.take()))
   request.once('close', () => finish(undefined))
+  return drop
 }

@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer'
 import type { Clock } from '../../broker/clock.ts'
 import { cut, REASON_BYTES } from '../websocket.ts'
 import type { Accept, Framing, Handshake, Wire, WireEvents } from '../wire.ts'
-import { closeFrame, HEARTBEAT, messagesOf, Octets, OPEN } from './frames.ts'
+import { closeFrame, HEARTBEAT, JSON_GROWTH, messagesOf, Octets, OPEN } from './frames.ts'
 import { messagesOver } from './framing.ts'
 import { Heart } from './heart.ts'
 
@@ -14,6 +14,8 @@ export interface SocketOptions {
   readonly heartbeatMs: number
   /** Octets of one inbound message. */
   readonly maxMessageBytes: number
+  /** The same until the client is let in. */
+  readonly maxConnectBytes: number
 }
 
 /** An `accept` for WebSockets, whose sessions are accepted as those of SockJS. */
@@ -26,16 +28,19 @@ class SocketWire implements Wire {
   readonly #wire: Wire
   readonly #octets: Octets
   readonly #heart: Heart
+  /** JSON of one message of a stranger, whose time to read is everybody's. undefined: he has been let in. */
+  #strangerBytes: number | undefined
   #events: WireEvents | undefined
   /** Bytes of what is not counted. */
   #added = 0
   #sent = 0
   #isOver = false
 
-  constructor(wire: Wire, { heartbeatMs, maxMessageBytes }: SocketOptions, clock: Clock) {
+  constructor(wire: Wire, { heartbeatMs, maxMessageBytes, maxConnectBytes }: SocketOptions, clock: Clock) {
     this.#wire = wire
     this.framing = messagesOver(wire.framing)
     this.#octets = new Octets(maxMessageBytes)
+    this.#strangerBytes = maxConnectBytes * JSON_GROWTH
     this.#heart = new Heart(clock, heartbeatMs, () => this.#beat())
   }
 
@@ -59,6 +64,7 @@ class SocketWire implements Wire {
   }
 
   admitted(beats: boolean): void {
+    this.#strangerBytes = undefined
     if (beats) this.#heart.stop()
     this.#wire.admitted(beats)
   }
@@ -111,6 +117,10 @@ class SocketWire implements Wire {
   #heard(message: Buffer): void {
     // "Server must ignore empty messages."
     if (this.#isOver || message.length === 0) return
+    if (this.#strangerBytes !== undefined && message.length > this.#strangerBytes) {
+      this.close(1009, 'the message is too large')
+      return
+    }
     const messages = messagesOf(message.toString())
     // "When user sends broken data - broken JSON for example, the server must abruptly terminate the ws connection."
     if (typeof messages === 'string') {
