@@ -10,6 +10,7 @@ import { messageRefusal, OpsError } from '../ops/errors.ts'
 import type { OpsServer } from '../ops/http.ts'
 import type { Logger } from '../ops/log.ts'
 import type { Json, Metrics, OpsParts, PageFacts, Readiness, ReloadReport, Row } from '../ops/parts.ts'
+import { SESSIONS_DESTINATION } from '../routing/reserved.ts'
 import { PolicyError } from '../session/failure.ts'
 import { toMessage } from '../session/headers.ts'
 import type { Listener } from '../transports/listen.ts'
@@ -60,6 +61,9 @@ export function operators(options: OperatorsOptions, server: OpsServer): OpsPart
         return true
       },
       async publish({ destination, headers, body }, by) {
+        // What is heard there is the bridges' own: PROMISES §5, "SEND forbidden".
+        if (destination === SESSIONS_DESTINATION)
+          throw new OpsError('no-route', `${SESSIONS_DESTINATION} is for the events of bridges alone`)
         log.info({ destination, bytes: body.length, by }, 'an operator publishes a message')
         try {
           // A SEND's own headers become properties, and what is the bridge's is left out, as with clients.

@@ -186,6 +186,7 @@ function messageDestination(router: Router, place: Place, verb: Verb): string {
   const { destination, traits, route, variables } = place
   if (verb === 'send' && variables.path !== undefined && route.entry < 0)
     return `${USER_PREFIX}${variables.path}, to each session of ${variables.name} that subscribed so`
+  if (verb === 'send' && traits.distribution === 'once') return 'an answer has a destination of its own: see the target'
   if (verb === 'send') {
     const back = router.replyDestination(route.broker, place.target)
     const through = back === undefined || back === destination ? '' : `; through a wildcard of another route ${back}`

@@ -309,6 +309,7 @@ describe('operators', () => {
     [404, 'user-absent', { destination: '/user/bob/queue/x' }],
     [404, 'no-route', { destination: '/nowhere' }],
     [404, 'no-route', { destination: '/bridge/token' }],
+    [404, 'no-route', { destination: '/topic/bridge.sessions' }],
     [400, 'bad-destination', { destination: '/user/bob' }],
     [400, 'bad-message', { destination: '/topic/a', headers: { expiration: 'abc' } }],
     [400, 'bad-body', { destination: '/topic/a', body: 1 }],
@@ -316,7 +317,7 @@ describe('operators', () => {
     [400, 'bad-body', { destination: '/topic/a', to: 'ann' }],
     [400, 'bad-body', { body: 'x' }],
   ])('%i %s', async (status, error, body) => {
-    const bridge = await bridgeOf({ user: 'absent: error' })
+    const bridge = await bridgeOf({ user: 'absent: error', rest: 'events: { broker: local }' })
     const answer = await post(bridge, body)
     expect([answer.status, await answer.json()]).toEqual([status, { error, message: expect.any(String) }])
   })

@@ -130,6 +130,16 @@ test('ack modes, limits and what a MESSAGE says', async () => {
   expect(said.limits.holdMs).toContain('at once')
 })
 
+test('a handler answers where its route says', async () => {
+  const handlers = join(folder, 'handlers.yaml')
+  const broker = 'brokers: { backend: { adapter: http, url: "http://127.0.0.1:8080" } }'
+  writeFileSync(handlers, `${broker}\nroutes: [{ destination: "/app/{path+}", broker: backend }]\n`)
+  const host = new FakeHost()
+  expect(await run(['explain', 'SEND', '/app/hello', '--config', handlers], host)).toBe(EXIT.ok)
+  expect(host.out).toMatch(/target .*reply to \/topic\/hello/)
+  expect(host.out).toMatch(/MESSAGE .*see the target/)
+})
+
 test('the page of a person says the same', async () => {
   const { out } = await explain('SEND /topic/orders.eu', '--user', 'ann', '--origin', 'https://app.example.com')
   for (const text of [

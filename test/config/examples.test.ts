@@ -32,6 +32,17 @@ test.each(readdirSync(folder).filter((name) => name.endsWith('.yaml')))('config/
   await checkBridge(loaded.config)
 })
 
+test.each(['spring', 'spring-chat'])('config/%s.yaml has the limits of Spring', (name) => {
+  const { limits, heartbeat } = load(new URL(`${name}.yaml`, folder).pathname).config
+  expect(limits).toMatchObject({
+    frameBytes: 65_536,
+    outboundBytes: 524_288,
+    outboundAgeMs: 10_000,
+    connectTimeoutMs: 60_000,
+  })
+  expect(heartbeat).toEqual({ outgoingMs: 10_000, incomingMs: 10_000 })
+})
+
 test.each([...adapters.keys()])('there is an example for the adapter %s', (adapter) => {
   const { config } = load(new URL(`${adapter}.yaml`, folder).pathname)
   // A handler's answers go to another one.

@@ -40,6 +40,15 @@ test.each(examples)('config/%s names the schema in its first line, and is allowe
   expect(underlined(text)).toEqual([])
 })
 
+test.each([
+  ['compose/bridge/bridge.yaml', '../../../config/schema.json'],
+  ['kubernetes/bridge.yaml', '../../config/schema.json'],
+])('deploy/%s does the same', (name, schema) => {
+  const text = readFileSync(new URL(`../deploy/${name}`, folder), 'utf8')
+  expect(text.split('\n')[0]).toBe(`# yaml-language-server: $schema=${schema}`)
+  expect(underlined(text)).toEqual([])
+})
+
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 test.each([...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml!))('the README too: %s', (yaml) => {
   expect(underlined(yaml)).toEqual([])

@@ -46,6 +46,17 @@ describe('towards the client', () => {
     await client.getsNothing()
   })
 
+  test.each([
+    ['0,10000', 10_000, true],
+    ['10000,0', 10_000, false],
+    ['0,0', 10_000, false],
+    ['0,10000', 0, false],
+  ])('the wire is told whether they are agreed: %s, and %i here', async (offer, outgoingMs, beats) => {
+    const stage = openStage({ heartbeat: { outgoingMs, incomingMs: 10_000 } })
+    const client = await stage.connected('1.2', { 'heart-beat': offer })
+    expect(client.wire.beats).toBe(beats)
+  })
+
   test('it ends with the connection', async () => {
     const stage = openStage(BOTH)
     const client = await stage.connected('1.2', { 'heart-beat': '10000,10000' })

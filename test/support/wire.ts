@@ -49,6 +49,8 @@ export class FakeWire implements Wire {
   /** How often reading was stopped. */
   pauses = 0
   pings = 0
+  /** Whether the session beats, as it said when it let the client in; undefined: it has not. */
+  beats: boolean | undefined
   /** What the session closed it with: code and reason. */
   closing: { code: number; reason: string } | undefined
   terminated = false
@@ -84,7 +86,8 @@ export class FakeWire implements Wire {
     return this.#written
   }
 
-  admitted(): void {
+  admitted(beats: boolean): void {
+    this.beats = beats
     this.handshake = { ...this.handshake, url: '', headers: {} }
   }
 

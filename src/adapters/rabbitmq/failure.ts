@@ -3,6 +3,7 @@
  * shown to clients.
  */
 import { asError, BrokerError } from '../../broker/errors.ts'
+import { tlsFailure } from '../../broker/tls.ts'
 
 /** The AMQP reply code; undefined when the connection or channel is simply gone, or the fault is ours. */
 export function replyCode(error: unknown): number | undefined {
@@ -61,6 +62,17 @@ export function unmendable(thrown: unknown, what: string): BrokerError | undefin
 export function isHardError(error: unknown): boolean {
   const code = replyCode(error)
   return code !== undefined && code >= 500
+}
+
+/**
+ * For operators: that it cannot be reached, and what TLS or the network said of it, `ECONNREFUSED` or `ENOTFOUND`.
+ * @param where `host:port`
+ */
+export function unreachable(where: string, cause: Error): string {
+  const { code, message } = cause as NodeJS.ErrnoException
+  // amqplib's own timeout has no code, only Node's words for it: "connect ETIMEDOUT".
+  const why = tlsFailure(cause) ?? /^(?:connect )?(E[A-Z]{3,})\b/.exec(typeof code === 'string' ? code : message)?.[1]
+  return `cannot connect to ${where}${why === undefined ? '' : `: ${why}`}`
 }
 
 /** A login that the broker refused. amqplib gives these errors no code, only text. */

@@ -6,7 +6,7 @@ import { connect, isIP } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Clock, Timer } from '../../broker/clock.ts'
 import { asError } from '../../broker/errors.ts'
-import { tlsFailure } from '../../broker/tls.ts'
+import { unreachable } from './failure.ts'
 import type { BrokerSettings } from './fields.ts'
 import type { HealthBoard } from './health.ts'
 
@@ -33,9 +33,7 @@ export class Probe {
     } catch (error) {
       if (this.#stopped) return
       const cause = asError(error)
-      const tls = tlsFailure(cause)
-      const why = tls === undefined ? '' : `: ${tls}`
-      this.#board.set(this, 'down', `cannot connect to ${hostname}:${port}${why}`, cause)
+      this.#board.set(this, 'down', unreachable(`${hostname}:${port}`, cause), cause)
       this.#startLater()
     }
   }

@@ -3,13 +3,12 @@
  * and closed by whoever counts the links.
  */
 import type { BrokerError } from '../../broker/errors.ts'
-import { tlsFailure } from '../../broker/tls.ts'
 import { Channels } from './channels.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
 import type { BrokerContext } from './context.ts'
 import { Declarer } from './declare.ts'
 import { dialer } from './dial.ts'
-import { isLoginRefused, isOpenRefused, loginRefusedError } from './failure.ts'
+import { isLoginRefused, isOpenRefused, loginRefusedError, unreachable } from './failure.ts'
 import type { Account } from './fields.ts'
 import { Hub } from './hub.ts'
 import type { AmqpLink } from './link.ts'
@@ -141,8 +140,6 @@ function isRefusal(cause: Error): boolean {
 }
 
 function failureText(cause: Error, where: string): string {
-  const tls = tlsFailure(cause)
-  if (tls !== undefined) return `cannot connect to ${where}: ${tls}`
   if (isLoginRefused(cause)) return `${where} refuses the login`
-  return isOpenRefused(cause) ? `${where} refuses the virtual host` : `cannot connect to ${where}`
+  return isOpenRefused(cause) ? `${where} refuses the virtual host` : unreachable(where, cause)
 }
