@@ -23,6 +23,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/{contract,interop,ship,faults}/**'],
+          // Vitest leaves one core to itself, which on two is half of them.
+          maxWorkers: '100%',
           testTimeout: 10_000,
           expect: { poll: { timeout: 5_000, interval: 5 } },
         },
