@@ -105,15 +105,8 @@ export async function startBridge(config: Config, { log, signal, loaded, source 
     watched = watch({ house, sessions, listener, state, events }, current)
     const parts = { current, house, sessions, listener, outages, retirement, observing, state, log, clock: systemClock }
     const reloader = source && keep(new Reloader({ ...parts, source }))
-    const times = (): Config['drain'] => current.config.drain
-    const departure = new Departure({ state, listener, sessions, clock: systemClock, log, times })
-    const desk: OperatorsOptions = {
-      ...{ id, house, sessions, outages, listener, traces, flow, log, metrics: observing.metrics, startedAt },
-      current: () => ({ ...current, routes: allRoutes(current.plan) }),
-      readiness: () => readinessOf(state, outages, current.config, house.snapshot.brokers.values()),
-      drain: (by) => void departure.begin(by),
-      reload: reloader && ((by) => reloader.reload(by)),
-    }
+    const departure = new Departure({ ...parts, times: () => current.config.drain })
+    const desk = deskOf({ ...parts, id, traces, flow, startedAt, departure, reloader })
     const ops = config.ops.enabled ? keep(await serveOps(config.ops, (server) => operators(desk, server))) : undefined
     return running(current, { made, listener, ops, departure, reloader })
   } catch (error) {
@@ -153,6 +146,27 @@ function watch(parts: Omit<Watched, 'configHash'>, current: Current): Watched {
     get configHash() {
       return current.loaded?.hash
     },
+  }
+}
+
+/** What the operators' port is told and may do. */
+interface DeskParts extends Omit<OperatorsOptions, 'current' | 'readiness' | 'drain' | 'reload' | 'metrics'> {
+  readonly current: Current
+  readonly observing: { readonly metrics: OperatorsOptions['metrics'] }
+  readonly state: State
+  readonly departure: Departure
+  readonly reloader: Reloader | undefined
+}
+
+function deskOf({ current, observing, state, departure, reloader, ...parts }: DeskParts): OperatorsOptions {
+  const { house, outages } = parts
+  return {
+    ...parts,
+    metrics: observing.metrics,
+    current: () => ({ ...current, routes: allRoutes(current.plan) }),
+    readiness: () => readinessOf(state, outages, current.config, house.snapshot.brokers.values()),
+    drain: (by) => void departure.begin(by),
+    reload: reloader && ((by) => reloader.reload(by)),
   }
 }
 
