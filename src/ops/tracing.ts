@@ -188,7 +188,7 @@ function isTemplate(pattern: string | undefined): boolean {
 
 /** A reply queue; what no SUBSCRIBE asked for comes from one. */
 function isTemporary(place: Sending['place'], broker: Broker | undefined): boolean {
-  return place === undefined ? broker !== undefined : place.traits.distribution === 'once'
+  return place === undefined && broker !== undefined
 }
 
 function messageAttributes(
