@@ -52,6 +52,7 @@ export function readBrokers(
     const { adapter } = entry
     const fragment = typeof adapter === 'string' ? fragments.get(adapter) : undefined
     if (typeof adapter !== 'string' || fragment === undefined) {
+      if (tellSlip(entry, 'adapter', path, faults)) continue
       const hint = didYouMean(String(adapter), fragments.keys())
       const rule = `adapter must be ${[...fragments.keys()].join(' or ')}${hint}`
       faults.push({ path: adapter === undefined ? path : [...path, 'adapter'], message: rule })
@@ -115,6 +116,7 @@ export function readChain(
     const name = typeof authenticator === 'string' ? authenticator : ''
     const kind = kinds.get(name)
     if (kind === undefined) {
+      if (isEntry(entry) && tellSlip(entry, 'authenticator', [...path, index], faults)) return { authenticator: name }
       const rule = `must be ${[...kinds.keys()].join(' or ')}${didYouMean(name, kinds.keys())}`
       faults.push({ path: [...path, index, 'authenticator'], message: rule })
       return { authenticator: name }
@@ -124,6 +126,15 @@ export function readChain(
     const known = Object.entries(read).filter(([key]) => kind.fields.some((field) => field.name === key))
     return { ...Object.fromEntries(known), authenticator: name }
   })
+}
+
+/** The key that says of which kind an entry is was misspelt: without it no other key of the entry can be looked at. True: it was told. */
+function tellSlip(entry: Entry, wanted: string, path: Path, faults: Fault[]): boolean {
+  if (entry[wanted] !== undefined) return false
+  const slip = Object.keys(entry).find((key) => didYouMean(key, [wanted]) !== '')
+  if (slip === undefined) return false
+  faults.push({ path: [...path, slip], message: `unknown key${didYouMean(slip, [wanted])}`, key: true })
+  return true
 }
 
 /** Names of brokers and presets, here because only here is a near miss told. */

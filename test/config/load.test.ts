@@ -380,6 +380,8 @@ describe('a fault has a place', () => {
     ['lisetn: {}', 'listen'],
     ['limits: { framebytes: 1 }', 'frameBytes'],
     ['brokers: { a: { adapter: rabitmq } }\nroutes: []', 'rabbitmq'],
+    ['brokers: { a: { adaptr: rabbitmq } }\nroutes: []', 'adapter'],
+    ['auth: { chain: [{ autenticator: anonymous }] }', 'authenticator'],
     [`${memory}routes: [{ broker: m, destinaton: /a, topic: a }]`, 'destination'],
     [`brokers: { rabbit: { adapter: rabbitmq } }\nroutes: [{ broker: rabit, preset: rabbitmq }]`, 'rabbit'],
   ])('a near miss is told: %s', (yaml, meant) => {
